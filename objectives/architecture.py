@@ -1,0 +1,101 @@
+"""What two trials share when they share a program.
+
+Shapes, layers, activations and the kind of optimizer are compiled into a program; dropout rates,
+L1 and L2 strengths, the learning rate and seeds are variables it reads. `architecture_key` keeps
+the first and forgets the second. Next: `objectives/engine.py`, which compiles.
+"""
+
+import json
+from collections.abc import Hashable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+PENALTIES = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
+
+
+class VariableDropout(keras.layers.Layer):
+    """`keras.layers.Dropout` whose rate is a variable, so that a new rate costs no trace."""
+
+    def __init__(self, *, noise_shape: Any = None, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.noise_shape = noise_shape
+        self.rate = tf.Variable(0.0, trainable=False, dtype=tf.float32)
+        self.seed_generator = keras.random.SeedGenerator(0)
+        self.supports_masking = True
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not training:
+            return inputs
+        return tf.nn.experimental.stateless_dropout(
+            inputs, self.rate, self.seed_generator.next(), noise_shape=self.noise_shape
+        )
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+def penalties(model: keras.Model) -> list[tuple[float, float] | None]:
+    """Return (L1, L2) of each trainable variable; None where it has no such penalty."""
+    found: list[tuple[float, float] | None] = []
+    for variable in model.trainable_variables:
+        regularizer = variable.regularizer
+        if type(regularizer) in PENALTIES:
+            found.append(
+                (float(getattr(regularizer, "l1", 0.0)), float(getattr(regularizer, "l2", 0.0)))
+            )
+        else:
+            found.append(None)
+    return found
+
+
+def trainable_copy(model: keras.Model) -> keras.Model:
+    """Return a copy whose dropout rates are variables and whose L1 and L2 the engine adds itself.
+
+    A subclassed model cannot be copied layer by layer: it is returned as it is, its dropout rates
+    compiled in.
+    """
+    copy = model
+    if _copyable(model):
+        copy = keras.models.clone_model(model, clone_function=_variable_layer, recursive=True)
+    for variable in copy.trainable_variables:
+        if type(variable.regularizer) in PENALTIES:
+            variable.regularizer = None
+    return copy
+
+
+def architecture_key(model: keras.Model, optimizer: keras.Optimizer) -> Hashable:
+    """Return equal keys for models and optimizers that can share one compiled program."""
+    if not _copyable(model):
+        return object()  # equal to nothing but itself
+    names = {layer.name: f"layer_{i}" for i, layer in enumerate(model._flatten_layers())}
+    settings = optimizer.get_config()
+    if isinstance(settings.get("learning_rate"), float):
+        settings["learning_rate"] = "variable"
+    settings.pop("name", None)
+    parts = [_canonical(model.get_config(), names), type(optimizer).__name__, settings]
+    return json.dumps(parts, sort_keys=True, default=str)
+
+
+def _copyable(model: keras.Model) -> bool:
+    """Whether the model is Keras's own Sequential or Functional: described by its layers alone."""
+    return type(model).__name__ in ("Sequential", "Functional")
+
+
+def _variable_layer(layer: keras.Layer) -> keras.Layer:
+    if type(layer) is keras.layers.Dropout:
+        return VariableDropout(noise_shape=layer.noise_shape, name=layer.name)
+    return layer.__class__.from_config(layer.get_config())
+
+
+def _canonical(node: Any, names: dict[str, str]) -> Any:
+    """Return a Keras configuration without what may change between trials of one program."""
+    if isinstance(node, dict):
+        if node.get("class_name") in ("L1", "L2", "L1L2"):
+            return "penalty"
+        variable = {"seed", "rate"} if "noise_shape" in node else {"seed"}  # Dropout's own
+        return {key: _canonical(value, names) for key, value in node.items() if key not in variable}
+    if isinstance(node, (list, tuple)):
+        return [_canonical(item, names) for item in node]
+    return names.get(node, node) if isinstance(node, str) else node

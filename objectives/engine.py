@@ -1,0 +1,260 @@
+"""The compiled engine: a whole epoch of any Keras model as one graph call.
+
+`Model.fit` spends nearly all of its time on tables in Python: callbacks, iterators, a streaming
+metric, and a new trace for every model. Here one `tf.function` shuffles the rows, walks over the
+batches and returns the validation logits. It reads dropout rates, L1 and L2 strengths and the
+learning rate from variables, so trials of one architecture share one program, and only the first
+of them pays for the trace. `objectives/architecture.py` says which trials share;
+`objectives/training.py` drives the epochs.
+
+Symbols: n training rows, m validation rows, b rows a batch, P trainable weights.
+    x (n, ...), y (n,), w (n,)   features (an array, or a structure of them), labels, row weights
+    theta (P,)                   every trainable weight, one variable after another
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from objectives.architecture import VariableDropout, penalties, trainable_copy
+
+Floats = NDArray[np.float32]
+
+# Optimizers whose update of one weight looks at no other weight. Their weights can lie in one
+# vector, which turns a dozen small operations a variable into a dozen large ones a step.
+ELEMENTWISE = frozenset(["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD"])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rows:
+    """What an epoch walks over, on the device. Feature structures must match the model's inputs."""
+
+    x: Any  # (n, ...) tensor, or a structure of them
+    y: tf.Tensor  # (n,) float32 labels, 0 or 1
+    w: tf.Tensor  # (n,) float32 weights of the rows in the loss
+    x_validation: Any  # (m, ...)
+
+    @property
+    def signature(self) -> tuple[Hashable, ...]:
+        """What a program compiled for these rows takes for granted."""
+        parts = tf.nest.flatten((self.x, self.x_validation))
+        return tuple((tuple(part.shape[1:]), part.dtype.name) for part in parts)
+
+
+def place(x: Any, y: Floats, x_validation: Any, w: Floats | None = None) -> Rows:
+    """Return the arrays as tensors; without `w` every row weighs 1."""
+    return Rows(
+        x=tf.nest.map_structure(tf.constant, x),
+        y=tf.constant(y, tf.float32),
+        w=tf.ones(len(y)) if w is None else tf.constant(w, tf.float32),
+        x_validation=tf.nest.map_structure(tf.constant, x_validation),
+    )
+
+
+class Program:
+    """The compiled epoch of one architecture, with the variables that change between trials.
+
+    Args:
+        model: a stock uncompiled Keras model with one logit; it is copied, not changed.
+        optimizer: any unbuilt Keras optimizer; the program keeps it.
+        rows: an example of what `epoch` is given: shapes beyond the first axis are compiled in.
+    """
+
+    def __init__(self, model: keras.Model, optimizer: keras.Optimizer, rows: Rows) -> None:
+        self.traces = 0
+        self.model = trainable_copy(model)
+        self.optimizer = optimizer
+        self._variables = list(self.model.trainable_variables)
+        self._shapes = [tuple(v.shape) for v in self._variables]
+        self._sizes = [int(np.prod(s)) for s in self._shapes]
+        self._penalized = [i for i, p in enumerate(penalties(model)) if p is not None]
+        self._l1 = tf.Variable(tf.zeros(len(self._penalized)), trainable=False)
+        self._l2 = tf.Variable(tf.zeros(len(self._penalized)), trainable=False)
+        self._dropouts = [
+            layer
+            for layer in self.model._flatten_layers(include_self=False)
+            if isinstance(layer, VariableDropout)
+        ]
+        statistics = list(self.model.non_trainable_weights)  # such as BatchNormalization's
+        self._seeds = [
+            v
+            for v in self.model.non_trainable_variables
+            if not any(v is statistic for statistic in statistics)
+        ]
+        self._flat = type(optimizer).__name__ in ELEMENTWISE and not _per_variable(optimizer)
+        self._slots = self._variables
+        if self._flat:
+            self._slots = [keras.Variable(np.zeros(sum(self._sizes), np.float32), name="theta")]
+        optimizer.build(self._slots)
+        self._fresh_optimizer = [np.asarray(v.value) for v in optimizer.variables]
+        self._state = [*self._slots, *statistics]
+        self._best = [tf.Variable(v.value, trainable=False) for v in self._state]
+        self._epoch = tf.function(
+            self._trace_epoch,
+            autograph=False,
+            input_signature=[
+                *(tf.nest.map_structure(_any_rows, part) for part in (rows.x, rows.y, rows.w)),
+                tf.nest.map_structure(_any_rows, rows.x_validation),
+                tf.TensorSpec((), tf.int32),
+                tf.TensorSpec((2,), tf.int32),
+            ],
+        )
+
+    @property
+    def bytes(self) -> int:
+        """Memory held by the program's variables, in bytes (the graph's own is not counted)."""
+        held = [*self._state, *self._best, *self.optimizer.variables]
+        return 2 * sum(4 * int(np.prod(v.shape)) for v in held)
+
+    def start(self, model: keras.Model, learning_rate: float | None, *, seed: int) -> None:
+        """Take a trial's initial weights, strengths and rates; forget all of the trial before.
+
+        Args:
+            model: a stock model of this program's architecture.
+            learning_rate: None where the optimizer follows a schedule of its own.
+            seed: of the layers that draw random numbers, >= 0.
+        """
+        initial = [np.asarray(v.value) for v in model.trainable_variables]
+        if self._flat:
+            initial = [np.concatenate([v.ravel() for v in initial])]
+        initial += [np.asarray(v.value) for v in model.non_trainable_weights]
+        for variable, value in zip(self._state, initial, strict=True):
+            variable.assign(value)
+        for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
+            variable.assign(value)
+        if learning_rate is not None:
+            self.optimizer.learning_rate = learning_rate
+        for i, variable in enumerate(self._seeds):
+            variable.assign(np.array([seed % 2**31, i], variable.dtype))
+        strengths = [p for p in penalties(model) if p is not None]
+        self._l1.assign([l1 for l1, _ in strengths])
+        self._l2.assign([l2 for _, l2 in strengths])
+        rates = [
+            layer.rate
+            for layer in model._flatten_layers(include_self=False)
+            if type(layer) is keras.layers.Dropout
+        ]
+        for layer, rate in zip(self._dropouts, rates, strict=True):
+            layer.rate.assign(rate)
+
+    def epoch(self, rows: Rows, *, batch_size: int, seed: int, epoch: int) -> tuple[float, Floats]:
+        """Train one epoch; return the mean training loss and the validation logits (m,).
+
+        The loss is weighted binary cross-entropy in nats a row, dropout on and penalties left out.
+        It is not finite when a step diverged: the epoch stops at that step.
+        """
+        loss, logits = self._epoch(
+            rows.x, rows.y, rows.w, rows.x_validation, batch_size, [seed % 2**31, epoch]
+        )
+        return float(loss), logits.numpy()
+
+    def keep(self) -> None:
+        """Remember the present weights as the best, on the device."""
+        for best, variable in zip(self._best, self._state, strict=True):
+            best.assign(variable.value)
+
+    def give_best(self, model: keras.Model) -> list[Floats]:
+        """Set a stock model of this architecture to the kept weights; return `model.get_weights()`."""
+        kept = [best.numpy() for best in self._best]
+        if self._flat:
+            parts = np.split(kept[0], np.cumsum(self._sizes)[:-1])
+            kept[:1] = [p.reshape(s) for p, s in zip(parts, self._shapes, strict=True)]
+        targets = [*model.trainable_variables, *model.non_trainable_weights]
+        for variable, value in zip(targets, kept, strict=True):
+            variable.assign(value)
+        weights: list[Floats] = model.get_weights()
+        return weights
+
+    def _trace_epoch(
+        self,
+        x: Any,
+        y: tf.Tensor,
+        w: tf.Tensor,
+        x_validation: Any,
+        batch_size: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        self.traces += 1  # Python runs here only while tracing
+        n = tf.shape(y)[0]
+        order = tf.random.experimental.stateless_shuffle(tf.range(n), seed=seed)
+
+        def step(start: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            rows = order[start : tf.minimum(start + batch_size, n)]
+            batch = tf.nest.map_structure(lambda part: tf.gather(part, rows), (x, y, w))
+            return start + batch_size, total + self._step(*batch)
+
+        _, total = tf.while_loop(
+            lambda start, total: tf.logical_and(start < n, tf.math.is_finite(total)),
+            step,
+            (tf.constant(0), tf.constant(0.0)),
+            parallel_iterations=1,
+        )
+        statistics = [v.value for v in self.model.non_trainable_variables]
+        logits, _ = self.model.stateless_call(
+            self._weights(), statistics, x_validation, training=False
+        )
+        return total / tf.cast(n, tf.float32), tf.reshape(logits, [-1])
+
+    def _step(self, x: Any, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+        """Update the weights on one batch; return the batch's summed data loss."""
+        weights = self._weights()
+        variables = self.model.non_trainable_variables
+        before = [v.value for v in variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            logits, after, losses = self.model.stateless_call(
+                weights, before, x, training=True, return_losses=True
+            )
+            total = tf.reduce_sum(
+                w
+                * tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=tf.reshape(logits, [-1]))
+            )
+            mean = total / tf.cast(tf.shape(y)[0], tf.float32)
+            objective = tf.add_n([mean, *losses]) if losses else mean
+        gradients = tape.gradient(
+            objective, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        for k, i in enumerate(self._penalized):  # d/dw (l1 |w| + l2 w^2), Keras's own subgradient
+            gradients[i] += self._l1[k] * tf.sign(weights[i]) + 2 * self._l2[k] * weights[i]
+        if self._flat:
+            gradients = [tf.concat([tf.reshape(g, [-1]) for g in gradients], 0)]
+        self.optimizer.apply(gradients, self._slots)
+        for variable, old, new in zip(variables, before, after, strict=True):
+            if new is not old:
+                variable.assign(new)
+        return total
+
+    def _weights(self) -> list[tf.Tensor]:
+        if not self._flat:
+            return [tf.convert_to_tensor(v.value) for v in self._slots]
+        parts = tf.split(tf.convert_to_tensor(self._slots[0].value), self._sizes)
+        return [tf.reshape(p, s) for p, s in zip(parts, self._shapes, strict=True)]
+
+
+def configure_process(threads: int) -> None:
+    """Set TensorFlow up for many small programs. Call once, before anything else uses it.
+
+    One thread makes results repeatable bit for bit. Grappler's rewrites cost a third of a small
+    program's first epoch and give nothing back on graphs this size (measured, `.docs/log.md`).
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+def _any_rows(part: tf.Tensor) -> tf.TensorSpec:
+    return tf.TensorSpec((None, *part.shape[1:]), part.dtype)
+
+
+def _per_variable(optimizer: keras.Optimizer) -> bool:
+    """Whether an option of the optimizer looks at one variable as a whole."""
+    return (
+        optimizer.clipnorm is not None
+        or getattr(optimizer, "_exclude_from_weight_decay_pattern", None) is not None
+        or bool(getattr(optimizer, "_exclude_from_weight_decay", None))
+    )

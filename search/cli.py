@@ -1,0 +1,299 @@
+"""The command line: a thin layer over `search/study.py`.
+
+Each command checks nothing itself: it calls what a notebook would call, prints what came back, and
+turns the error trees of the three rooms into one line and an exit code (`search/exits.py`).
+Everything heavy is imported inside the command that needs it, so that `--help` answers at once.
+"""
+
+import json
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from search.exits import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+
+app = typer.Typer(
+    name="dampen",
+    help="Find how much to regularise a Keras network on a table.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Database of the studies. [default: $DAMPEN_STORAGE, or sqlite:///dampen.db]",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
+TrialNumber = Annotated[
+    int | None, typer.Option("--trial", metavar="N", help="Number of a trial, from 0.")
+]
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+    debug: Annotated[bool, typer.Option(help="Show where an error came from.")] = False,
+) -> None:
+    """Find how much to regularise a Keras network on a table."""
+    if show_version:
+        typer.echo(f"dampen {version('dampen')}")
+        raise typer.Exit
+    context.obj = {"debug": debug}
+
+
+@app.command()
+def launch(
+    data: Annotated[
+        str,
+        typer.Argument(metavar="[DATA]", help="A CSV or Parquet file, or `breast-cancer`."),
+    ] = "breast-cancer",
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="COL", help='Column to predict. [default: the one called "target"]'),
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the study. [default: made from the data's]"),
+    ] = None,
+    storage: Storage = None,
+    trials: Annotated[
+        int, typer.Option(metavar="N", help="Trials to finish.", show_default=True)
+    ] = 50,
+    timeout: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="Stop after 90s, 10m or 2h. [default: no limit]"),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(metavar="N", help="Processes that train, one thread each.")
+    ] = 1,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Seed of the split, the sampler and the training.")
+    ] = 0,
+    sampler: Annotated[str, typer.Option(metavar="NAME", help="tpe, random, gp or cmaes.")] = "tpe",
+    pruner: Annotated[
+        str, typer.Option(metavar="NAME", help="median, hyperband or none.")
+    ] = "median",
+    max_epochs: Annotated[int, typer.Option(metavar="N", help="Epochs of a trial, at most.")] = 100,
+    patience: Annotated[
+        int,
+        typer.Option(metavar="N", help="Epochs without a better ROC-AUC before a trial stops."),
+    ] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Create a study and run it to its budget."""
+    from search import study as studies
+
+    found = studies.launch(
+        data,
+        target=target,
+        study=study,
+        storage=storage,
+        trials=trials,
+        timeout=timeout,
+        workers=workers,
+        seed=seed,
+        sampler=sampler,
+        pruner=pruner,
+        max_epochs=max_epochs,
+        patience=patience,
+    )
+    _print_end(found.figures, as_json=as_json)
+
+
+@app.command()
+def resume(
+    study: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STUDY]", help="Name of the study. [default: the latest unfinished]"
+        ),
+    ] = None,
+    storage: Storage = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="A raised budget, trials done included."),
+    ] = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="Stop after 90s, 10m or 2h. [default: as at launch]"),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Processes that train. [default: as at launch]"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with an interrupted study."""
+    from search import study as studies
+
+    found = studies.resume(study, storage=storage, trials=trials, timeout=timeout, workers=workers)
+    _print_end(found.figures, as_json=as_json)
+
+
+@app.command("studies")
+def list_all(storage: Storage = None, as_json: AsJson = False) -> None:
+    """List the studies in the storage."""
+    from search.figures import summary_json
+    from search.terminal import print_studies
+    from storage.database import open_database
+    from storage.progress import list_studies
+
+    summaries = list_studies(open_database(storage, create=False))
+    if as_json:
+        _print_json([summary_json(summary) for summary in summaries])
+    else:
+        print_studies(_console(), summaries)
+
+
+@app.command()
+def show(
+    study: StudyName,
+    trial: TrialNumber = None,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a study's figures, or one trial's."""
+    from search.study import load
+    from search.terminal import print_study, print_trial
+
+    found = load(study, storage=storage)
+    if trial is None:
+        _print_json(found.figures.to_json()) if as_json else print_study(_console(), found.figures)
+    else:
+        figures = found.trial(trial)
+        if as_json:
+            _print_json(figures.to_json())
+        else:
+            print_trial(_console(), found.name, figures)
+
+
+@app.command()
+def dashboard(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
+    storage: Storage = None,
+) -> None:
+    """Browse the studies in optuna-dashboard. Ctrl-C ends it."""
+    from storage.dashboard import serve
+
+    def ready(address: str) -> None:
+        typer.echo(f"The dashboard is at {address} (Ctrl-C ends it)", err=True)
+
+    serve(storage, host=host, port=port, on_ready=ready)
+
+
+@app.command()
+def export(
+    study: StudyName,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="File to write, ending in .keras."),
+    ],
+    trial: Annotated[
+        int | None,
+        typer.Option("--trial", metavar="N", help="Number of the trial. [default: the best one]"),
+    ] = None,
+    storage: Storage = None,
+) -> None:
+    """Write a trained model that takes the raw table."""
+    from search.exporting import export as export_trial
+
+    number = export_trial(study, output, trial=trial, storage=storage)
+    card = output.with_suffix(".json")
+    typer.echo(
+        f"Wrote trial {number} of {study} to {output}, and its model card to {card}", err=True
+    )
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="An exported .keras file.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A CSV or Parquet file of new rows.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="CSV file to write.")
+    ],
+) -> None:
+    """Score new rows with an exported model."""
+    from search.predicting import predict_file
+
+    rows = predict_file(model, data, output)
+    typer.echo(f"Wrote {rows} predictions to {output}", err=True)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    debug = "--debug" in sys.argv[1:]
+    try:
+        app(standalone_mode=False)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        if debug:
+            raise
+        _refuse(error)
+    sys.exit(EXIT_DONE)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    """Print the one line that an error deserves, and exit with its code."""
+    import click
+
+    from objectives.errors import ObjectiveError
+    from search.errors import SearchError, SearchFailedError
+    from storage.errors import StorageError
+
+    if isinstance(error, click.ClickException):
+        error.show()
+        sys.exit(error.exit_code)
+    if isinstance(error, click.exceptions.Abort):
+        sys.exit(EXIT_INTERRUPTED)
+    if isinstance(error, SearchError | ObjectiveError | StorageError):
+        typer.echo(f"dampen: {error}", err=True)
+        sys.exit(EXIT_FAILED if isinstance(error, SearchFailedError) else EXIT_USAGE)
+    typer.echo(
+        f"dampen: unexpected {type(error).__name__}: {error}. "
+        "`dampen --debug ...` shows where it came from.",
+        err=True,
+    )
+    sys.exit(EXIT_FAILED)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """SIGTERM, a container's stop, does as Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def _print_end(figures: Any, *, as_json: bool) -> None:
+    from search.terminal import print_study
+
+    if as_json:
+        _print_json(figures.to_json())
+    else:
+        print_study(_console(), figures)
+
+
+def _print_json(document: Any) -> None:
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False)

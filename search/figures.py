@@ -1,0 +1,219 @@
+"""The figures of a study and of a trial: what `--json` prints and what Python callers get.
+
+The keys are a promise, written down in the README. Everything is read from the database; nothing
+is computed here that training did not leave behind, except the importances.
+"""
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search.errors import TrialError
+from search.settings import Settings
+from search.space import hyperparameters
+from storage.database import Database
+from storage.evaluations import read_evaluation, read_evaluations
+from storage.progress import StudySummary, summarise_study
+from storage.studies import StudyRecord, load_study
+from storage.url import redact
+
+METRIC = "validation_roc_auc"
+N_TOP = 5
+
+STATE_NAMES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialFigures:
+    """One trial. `learning_curve` is empty until the trial has ended."""
+
+    number: int
+    state: str  # complete, pruned, failed, running or waiting
+    value: float | None  # validation ROC-AUC at the best epoch
+    params: dict[str, Any]  # as Optuna drew them
+    network: dict[str, Any]  # what they mean: widths, and strengths that are 0 when off
+    metrics: dict[str, Any]  # roc_auc, accuracy, f1, log_loss, confusion_matrix
+    epochs: int | None
+    best_epoch: int | None
+    seconds: float | None
+    verdict: str | None  # healthy, collapsed or diverged
+    reason: str | None  # why it was pruned or failed
+    learning_curve: dict[str, list[float]]  # per epoch: training_loss, validation_loss, ..._auc
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyFigures:
+    """One study."""
+
+    study: str
+    state: str  # running, interrupted or finished
+    metric: str
+    direction: str
+    seed: int
+    planned_trials: int
+    trials: dict[str, int]  # counts by state
+    best: dict[str, Any] | None  # number, value, params, network, metrics
+    top: tuple[dict[str, Any], ...]  # the best few, best first, as `best`
+    importances: dict[str, float]  # parameter -> share, largest first; empty below 2 trials
+    seconds: float  # in which at least one trial ran; pauses do not count
+    data: dict[str, Any]
+    settings: dict[str, Any]
+    storage: str  # without a password
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as JSON values."""
+        return asdict(self)
+
+
+def study_figures(db: Database, name: str) -> StudyFigures:
+    """Return the figures of a study.
+
+    Raises:
+        StudyNotFoundError: its message names the studies that are there.
+    """
+    record, summary = load_study(db, name), summarise_study(db, name)
+    settings = Settings.from_json(record.settings)
+    study = optuna.load_study(study_name=name, storage=db.optuna)
+    trials = study.get_trials(deepcopy=False)
+    complete = [t for t in trials if t.state == TrialState.COMPLETE]
+    ranked = sorted(complete, key=lambda t: (-_value(t), t.number))[:N_TOP]
+    evaluations = read_evaluations(db, record.study_id)
+    top = tuple(_brief(t, evaluations[t.number].evaluation) for t in ranked)
+    return StudyFigures(
+        study=name,
+        state=summary.state,
+        metric=METRIC,
+        direction="maximize",
+        seed=settings.seed,
+        planned_trials=summary.planned_trials,
+        trials=asdict(summary.counts),
+        best=top[0] if top else None,
+        top=top,
+        importances=_importances(study, len(complete)),
+        seconds=busy_seconds((t.datetime_start, t.datetime_complete) for t in trials),
+        data=asdict(settings.data),
+        settings={k: v for k, v in record.settings.items() if k not in ("data", "seed")},
+        storage=redact(db.url),
+    )
+
+
+def trial_figures(db: Database, name: str, number: int) -> TrialFigures:
+    """Return the figures of one trial.
+
+    Raises:
+        StudyNotFoundError, TrialError: there is no such study or trial.
+    """
+    trial = find_trial(db, load_study(db, name), number)
+    stored = read_evaluation(db, trial._trial_id)
+    evaluation = stored.evaluation if stored else {}
+    return TrialFigures(
+        number=number,
+        state=STATE_NAMES[trial.state],
+        value=trial.value,
+        params=dict(trial.params),
+        network=_network(trial),
+        metrics=evaluation.get("metrics", {}),
+        epochs=evaluation.get("epochs"),
+        best_epoch=evaluation.get("best_epoch"),
+        seconds=evaluation.get("seconds"),
+        verdict=evaluation.get("verdict"),
+        reason=evaluation.get("reason") or trial.user_attrs.get("error"),
+        learning_curve=stored.learning_curve if stored else {},
+    )
+
+
+def find_trial(db: Database, record: StudyRecord, number: int) -> FrozenTrial:
+    """Return a trial of the study.
+
+    Raises:
+        TrialError: there is none of that number.
+    """
+    trials = db.optuna.get_all_trials(record.study_id, deepcopy=False)
+    for trial in trials:
+        if trial.number == number:
+            return trial
+    there = f"it has trials 0 to {len(trials) - 1}" if trials else "it has no trials yet"
+    raise TrialError(f"study `{record.name}` has no trial {number}; {there}.")
+
+
+def best_trial(db: Database, record: StudyRecord) -> FrozenTrial:
+    """Return the complete trial with the largest value; the earliest of equals.
+
+    Raises:
+        TrialError: no trial is complete.
+    """
+    trials = db.optuna.get_all_trials(
+        record.study_id, deepcopy=False, states=(TrialState.COMPLETE,)
+    )
+    if not trials:
+        raise TrialError(
+            f"study `{record.name}` has no complete trial yet. "
+            f"`dampen resume {record.name}` goes on with it."
+        )
+    return min(trials, key=lambda t: (-_value(t), t.number))
+
+
+def summary_json(summary: StudySummary) -> dict[str, Any]:
+    """Return one line of `dampen studies` as JSON values."""
+    return {
+        "study": summary.name,
+        "state": summary.state,
+        "planned_trials": summary.planned_trials,
+        "trials": asdict(summary.counts),
+        "best_value": summary.best_value,
+        "last_activity": summary.last_activity.isoformat(timespec="seconds"),
+    }
+
+
+def busy_seconds(spans: Iterable[tuple[datetime | None, datetime | None]]) -> float:
+    """Return the length of the union of time spans; those without both ends are left out."""
+    total, until = 0.0, None
+    for start, end in sorted((s, e) for s, e in spans if s is not None and e is not None):
+        if until is None or start > until:
+            total += (end - start).total_seconds()
+            until = end
+        elif end > until:
+            total += (end - until).total_seconds()
+            until = end
+    return total
+
+
+def _value(trial: FrozenTrial) -> float:
+    assert trial.value is not None  # a complete trial has one
+    return trial.value
+
+
+def _brief(trial: FrozenTrial, evaluation: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "value": trial.value,
+        "params": dict(trial.params),
+        "network": _network(trial),
+        "metrics": evaluation["metrics"],
+        "verdict": evaluation["verdict"],
+        "epochs": evaluation["epochs"],
+    }
+
+
+def _network(trial: FrozenTrial) -> dict[str, Any]:
+    """Return the hyperparameters a trial's parameters mean; empty before they are drawn."""
+    return asdict(hyperparameters(trial.params)) if trial.params else {}
+
+
+def _importances(study: optuna.Study, n_complete: int) -> dict[str, float]:
+    if n_complete < 2:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return optuna.importance.get_param_importances(study)

@@ -1,0 +1,157 @@
+"""The pool: worker processes on this machine, watched until the study is finished.
+
+The pool trains nothing and holds no state of its own: what is done and what is left stands in the
+database, so it can be killed at any moment. `search/worker.py` is what it starts.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from search.errors import SearchFailedError
+from search.exits import EXIT_ALL_FAIL
+from storage.database import Database
+from storage.progress import StudySummary, summarise_study
+from storage.resume import reclaim_orphans
+
+SECONDS_BETWEEN_LOOKS = 0.2
+SECONDS_TO_STOP = 4.0  # for a worker to give its trial back; Ctrl-C promises 5 s in all
+MAX_CRASHES = 5  # in a row, with no trial finished between them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """What a pool is to do."""
+
+    study: str
+    study_id: int
+    folder: Path  # of the prepared data
+    workers: int
+    deadline: float | None  # on time.monotonic's clock
+
+
+def run_pool(db: Database, orders: Orders, watch: Callable[[StudySummary], None]) -> None:
+    """Run workers until the study is finished or the deadline has passed.
+
+    On KeyboardInterrupt the workers give their trials back within SECONDS_TO_STOP, or are killed
+    and their trials reclaimed, before it is raised again; on a second one they are killed at once.
+
+    Args:
+        watch: called with the study's state at every look, a few times a second.
+
+    Raises:
+        SearchFailedError: the first trials all failed alike, or workers crash without progress.
+    """
+    pool = _Pool(db, orders)
+    try:
+        while True:
+            summary = summarise_study(db, orders.study)
+            watch(summary)
+            if summary.counts.finished >= summary.planned_trials:
+                return
+            if orders.deadline is not None and time.monotonic() >= orders.deadline:
+                return
+            pool.tend(summary)
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+    finally:
+        pool.stop()
+        watch(summarise_study(db, orders.study))
+
+
+class _Pool:
+    def __init__(self, db: Database, orders: Orders) -> None:
+        self._db = db
+        self._orders = orders
+        self._workers: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
+        self._crashes = 0
+        self._finished = 0
+
+    def tend(self, summary: StudySummary) -> None:
+        """Replace workers that are gone, and put the trials of dead ones back in the queue."""
+        if summary.counts.finished > self._finished:
+            self._finished, self._crashes = summary.counts.finished, 0
+        for worker in list(self._workers):
+            if worker[0].poll() is not None:
+                self._workers.remove(worker)
+                self._judge(*worker)
+        if summary.counts.running:
+            reclaim_orphans(self._db, self._orders.study_id)
+        counts = summary.counts
+        claimable = summary.planned_trials - counts.finished - counts.running
+        while claimable > 0 and len(self._workers) < min(self._orders.workers, claimable):
+            self._workers.append(self._start())
+
+    def stop(self) -> None:
+        """Ask the workers to leave, wait, kill those that stay, and reclaim their trials."""
+        try:
+            for process, _ in self._workers:
+                assert process.stdin is not None
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
+            end = time.monotonic() + SECONDS_TO_STOP
+            for process, _ in self._workers:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0.0, end - time.monotonic()))
+        finally:
+            for process, log in self._workers:
+                process.kill()
+                process.wait()
+                log.close()
+            if self._workers:
+                self._workers.clear()
+                reclaim_orphans(self._db, self._orders.study_id)
+
+    def _start(self) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+        log = tempfile.TemporaryFile()
+        process = subprocess.Popen(
+            # -P: a file called search.py in the current folder must not stand in for this package
+            [sys.executable, "-P", "-m", "search.worker", self._orders.study, self._orders.folder],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=_environment(self._db.url),
+            start_new_session=True,  # Ctrl-C in the terminal is for the pool alone
+        )
+        return process, log
+
+    def _judge(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+        """Say what the end of a worker means for the search."""
+        assert process.stdin is not None
+        process.stdin.close()
+        with log:
+            log.seek(0)
+            said = log.read().decode(errors="replace").strip().splitlines()
+        if process.returncode == 0:
+            return
+        if process.returncode == EXIT_ALL_FAIL:
+            raise SearchFailedError(
+                f"the first trials of study `{self._orders.study}` all failed alike: {said[-1]}"
+            )
+        self._crashes += 1
+        if self._crashes >= MAX_CRASHES:
+            last = said[-1] if said else "it said nothing"
+            raise SearchFailedError(
+                f"{MAX_CRASHES} workers in a row ended before they finished a trial (exit code "
+                f"{process.returncode}: {last}). The trials done so far are kept."
+            )
+
+
+def _environment(url: str) -> dict[str, str]:
+    """Return a worker's environment: the storage, one thread, no GPU, a quiet TensorFlow.
+
+    Small programs run faster on one core than on a GPU, which the engine does not use yet.
+    """
+    return {
+        **os.environ,
+        "DAMPEN_STORAGE": url,
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "OMP_NUM_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }

@@ -1,0 +1,91 @@
+"""Which parameters the next trial gets.
+
+A trial's draw depends on the study's seed, the trial's number and the trials finished before it,
+and on nothing else: the sampler is made anew for every trial from a seed of its own. So a resumed
+study goes on as if it had never stopped (optuna/optuna issue 3255 tells what happens otherwise).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.samplers import BaseSampler
+
+from search.errors import SettingError
+from search.space import Space
+
+SAMPLERS = ("tpe", "random", "gp", "cmaes")
+# The best of the four within 25 to 200 trials on mixed spaces, and it needs no further package
+# (Bergstra et al. 2011; Watanabe 2023, arXiv:2304.11127).
+DEFAULT_SAMPLER = "tpe"
+
+
+def trial_seed(study_seed: int, number: int, purpose: int) -> int:
+    """Return a seed in [0, 2**31) for one trial and purpose: 0 sampling, 1 training."""
+    state = np.random.SeedSequence((study_seed, number, purpose)).generate_state(1)
+    return int(state[0] % 2**31)
+
+
+def check_sampler(name: str) -> None:
+    """Raise SettingError unless the sampler exists and its package is installed."""
+    if name not in SAMPLERS:
+        raise SettingError(f"--sampler must be one of {', '.join(SAMPLERS)}; got `{name}`.")
+    if name == "gp":
+        try:
+            import torch  # noqa: F401
+        except ImportError:
+            raise SettingError(
+                "the sampler `gp` needs PyTorch, which is not installed. "
+                'Install the extra: pip install "dampen[gp]".'
+            ) from None
+
+
+def make_sampler(name: str, seed: int) -> BaseSampler:
+    """Return a sampler for one trial. The name must have passed `check_sampler`."""
+    if name == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    if name == "gp":
+        return optuna.samplers.GPSampler(seed=seed)
+    if name == "cmaes":
+        return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
+    return optuna.samplers.TPESampler(seed=seed)
+
+
+def draw(
+    study: optuna.Study, trial_id: int, space: Space
+) -> tuple[dict[str, Any], dict[str, tuple[float, str]]]:
+    """Draw a trial's parameters as `Trial.suggest_*` would, but without a transaction for each.
+
+    What the trial has already (from an interrupted attempt) or was enqueued with comes first, then
+    what the sampler draws jointly, then what it draws one by one.
+
+    Returns:
+        The parameters by name, and the same as the storage wants them: internal representation
+        and distribution.
+    """
+    trial = study._storage.get_trial(trial_id)
+    known: Mapping[str, Any] = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    joint: Mapping[str, Any] = {}
+    if not space.keys() <= known.keys():
+        study.sampler.before_trial(study, trial)
+        joint_space = study.sampler.infer_relative_search_space(study, trial)
+        joint = study.sampler.sample_relative(study, trial, joint_space)
+    params: dict[str, Any] = {}
+    for name, distribution in space.items():
+        if name in known:
+            params[name] = known[name]
+        elif name in joint and _contains(distribution, joint[name]):
+            params[name] = joint[name]
+        else:
+            params[name] = study.sampler.sample_independent(study, trial, name, distribution)
+    stored = {
+        name: (space[name].to_internal_repr(value), distribution_to_json(space[name]))
+        for name, value in params.items()
+    }
+    return params, stored
+
+
+def _contains(distribution: BaseDistribution, value: Any) -> bool:
+    return distribution._contains(distribution.to_internal_repr(value))

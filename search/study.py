@@ -1,0 +1,293 @@
+"""What a notebook can do, and all that the command line does: launch, resume and load a study.
+
+The process that calls these never loads TensorFlow: it checks, splits and prepares the data once,
+writes what the study is to do into the database, and lets `search/pool.py` do it.
+"""
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import optuna
+import pandas as pd
+
+from objectives.dataset import Table, read_table
+from objectives.errors import DataError
+from objectives.preparation import Prepared, load_prepared, prepare, save_prepared
+from search.duration import parse_duration
+from search.errors import SettingError, StudyChangedError
+from search.figures import StudyFigures, TrialFigures, study_figures, trial_figures
+from search.pool import Orders, run_pool
+from search.progress import Progress
+from search.pruning import DEFAULT_PRUNER
+from search.sampling import DEFAULT_SAMPLER
+from search.settings import (
+    DEFAULT_MAX_EPOCHS,
+    DEFAULT_PATIENCE,
+    DEFAULT_TRIALS,
+    DataIdentity,
+    Settings,
+    check_choices,
+    check_same_space,
+    installed_versions,
+    stored_space,
+)
+from search.space import first_trials, regularization_space
+from storage.database import Database, open_database
+from storage.errors import StudyNotFoundError
+from storage.progress import latest_unfinished, list_studies
+from storage.studies import StudyRecord, create_study, load_study, set_planned_trials
+
+Data = str | Path | pd.DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A study in a storage. `figures` is read when it is first asked for, and then kept."""
+
+    name: str
+    url: str | None = None  # as for `launch`'s `storage`
+
+    @cached_property
+    def figures(self) -> StudyFigures:
+        """The study's figures, the same as `dampen show STUDY --json`."""
+        return study_figures(open_database(self.url, create=False), self.name)
+
+    def trial(self, number: int) -> TrialFigures:
+        """Return one trial's figures, the same as `dampen show STUDY --trial N --json`."""
+        return trial_figures(open_database(self.url, create=False), self.name, number)
+
+
+def launch(
+    data: Data = "breast-cancer",
+    *,
+    target: str | None = None,
+    study: str | None = None,
+    storage: str | None = None,
+    trials: int = DEFAULT_TRIALS,
+    timeout: str | None = None,
+    workers: int = 1,
+    seed: int = 0,
+    sampler: str = DEFAULT_SAMPLER,
+    pruner: str = DEFAULT_PRUNER,
+    max_epochs: int = DEFAULT_MAX_EPOCHS,
+    patience: int = DEFAULT_PATIENCE,
+    progress: bool = True,
+) -> Study:
+    """Create a study and run it to its budget.
+
+    Args:
+        data: `breast-cancer`, the path of a CSV or Parquet file, or a DataFrame.
+        target: the column to predict; the one called "target" unless told.
+        study: a name of its own; made from the data's name unless told.
+        storage: a database URL; the environment's DAMPEN_STORAGE, or else `sqlite:///dampen.db`.
+        trials: the budget: trials that end complete, pruned or failed, >= 1.
+        timeout: how long to go on at most, as "90s", "10m" or "2h"; `resume` takes the rest.
+        workers: processes that train, one thread each, >= 1.
+        seed: of the split, the sampler and the training, >= 0.
+        sampler: tpe, random, gp or cmaes.
+        pruner: median, hyperband or none.
+        max_epochs: epochs of a trial at most, >= 1.
+        patience: epochs without a better validation ROC-AUC before a trial stops, >= 1.
+        progress: whether to show progress on standard error.
+
+    Raises:
+        SettingError, objectives.errors.DataError, storage.errors.StorageError: something given
+            cannot be used; no study was made.
+        SearchFailedError: the first trials all failed alike, or the workers keep dying.
+        KeyboardInterrupt: Ctrl-C; what was finished is kept, and `resume` goes on.
+    """
+    check_choices(
+        trials=trials,
+        sampler=sampler,
+        pruner=pruner,
+        max_epochs=max_epochs,
+        patience=patience,
+        workers=workers,
+        seed=seed,
+    )
+    timeout_seconds = parse_duration(timeout) if timeout is not None else None
+    table = read_table(data, target)
+    prepared = prepare(table, seed)
+    db = open_database(storage)
+    source = _source(data, table, db)
+    if source != data:  # a DataFrame, now a file
+        table = read_table(source, table.target)
+    settings = Settings(
+        data=DataIdentity.of(table, source),
+        space=stored_space(regularization_space(len(prepared.y_train))),
+        seed=seed,
+        sampler=sampler,
+        pruner=pruner,
+        max_epochs=max_epochs,
+        patience=patience,
+        timeout_seconds=timeout_seconds,
+        workers=workers,
+        versions=installed_versions(),
+    )
+    folder = _prepared_folder(db, settings)
+    save_prepared(prepared, folder)
+    name = study if study is not None else _free_name(db, table.name)
+    record = create_study(db, name, settings=settings.to_json(), planned_trials=trials)
+    return _run(db, record, settings, folder, progress=progress)
+
+
+def resume(
+    study: str | None = None,
+    *,
+    storage: str | None = None,
+    trials: int | None = None,
+    timeout: str | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Study:
+    """Go on with a study to its budget, with everything it was launched with.
+
+    Args:
+        study: its name; the unfinished study with the latest activity unless told.
+        storage: as for `launch`.
+        trials: a raised budget, counting the trials already done.
+        timeout: for this time only; as at launch unless told.
+        workers: for this time only; as at launch unless told.
+        progress: whether to show progress on standard error.
+
+    Raises:
+        StudyChangedError: the data or the space are not what the study was launched with.
+        SettingError, storage.errors.StorageError, SearchFailedError, KeyboardInterrupt: as for
+            `launch`.
+    """
+    db = open_database(storage, create=False)
+    record = load_study(db, study) if study is not None else _latest(db)
+    settings = Settings.from_json(record.settings)
+    if trials is not None and trials < record.planned_trials:
+        raise SettingError(
+            f"--trials must be at least the {record.planned_trials} planned for study "
+            f"`{record.name}`, since it counts the trials already done; got {trials}."
+        )
+    workers = settings.workers if workers is None else workers
+    if workers < 1:
+        raise SettingError(f"--workers must be a whole number of at least 1; got {workers}.")
+    seconds = parse_duration(timeout) if timeout is not None else settings.timeout_seconds
+    folder = same_data(db, record, settings)
+    if trials is not None:
+        record = set_planned_trials(db, record.name, trials)
+    return _run(
+        db, record, settings, folder, progress=progress, workers=workers, timeout_seconds=seconds
+    )
+
+
+def load(study: str, *, storage: str | None = None) -> Study:
+    """Return a study that is in the storage.
+
+    Raises:
+        storage.errors.StudyNotFoundError: its message names the studies that are there.
+    """
+    db = open_database(storage, create=False)
+    return Study(name=load_study(db, study).name, url=db.url)
+
+
+def _run(
+    db: Database,
+    record: StudyRecord,
+    settings: Settings,
+    folder: Path,
+    *,
+    progress: bool,
+    workers: int | None = None,
+    timeout_seconds: float | None = None,
+) -> Study:
+    _enqueue_first_trials(db, record, settings)
+    limit = settings.timeout_seconds if timeout_seconds is None else timeout_seconds
+    orders = Orders(
+        study=record.name,
+        study_id=record.study_id,
+        folder=folder,
+        workers=settings.workers if workers is None else workers,
+        deadline=None if limit is None else time.monotonic() + limit,
+    )
+    with Progress(db, record, shown=progress) as shown:
+        run_pool(db, orders, shown.watch)
+    return Study(name=record.name, url=db.url)
+
+
+def _enqueue_first_trials(db: Database, record: StudyRecord, settings: Settings) -> None:
+    """Put the obvious networks at the head of the queue of a study that has no trials yet."""
+    study = optuna.load_study(study_name=record.name, storage=db.optuna)
+    if study.get_trials(deepcopy=False):
+        return
+    for params in first_trials(settings.distributions())[: record.planned_trials]:
+        study.enqueue_trial(params)
+
+
+def _source(data: Data, table: Table, db: Database) -> str:
+    """Return where a resume will find the data: a built-in's name or a file's absolute path.
+
+    A DataFrame is written beside the database, so that the study can go on without the notebook.
+    """
+    if not isinstance(data, pd.DataFrame):
+        return table.path or table.name
+    file = db.artifacts / "data" / f"{table.sha256[:16]}.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        data.rename(columns=str).to_parquet(file, index=False)
+    except (TypeError, ValueError) as error:
+        file.unlink(missing_ok=True)
+        raise DataError(
+            f"the DataFrame must have one kind of value in each column to be kept for a resume; "
+            f"writing it failed: {error}. Convert the column, or launch from a CSV file."
+        ) from error
+    return str(file.resolve())
+
+
+def _prepared_folder(db: Database, settings: Settings) -> Path:
+    """Return where the prepared arrays lie: one folder per data, target, seed and version."""
+    key = json.dumps([settings.data.sha256, settings.data.target, settings.seed, version("dampen")])
+    return db.artifacts / "prepared" / hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def same_data(db: Database, record: StudyRecord, settings: Settings) -> Path:
+    """Check that data and space are the study's, and return the folder of the prepared arrays."""
+    then = settings.data
+    if Path(then.source).is_absolute() and not Path(then.source).exists():
+        raise StudyChangedError(
+            f"study `{record.name}` was launched on {then.source}, which is gone. "
+            "Put the file back to resume."
+        )
+    table = read_table(then.source, then.target)
+    checksame_data(record.name, then, DataIdentity.of(table, then.source))
+    folder = _prepared_folder(db, settings)
+    prepared = _prepared(folder, table, settings.seed)
+    space = stored_space(regularization_space(len(prepared.y_train)))
+    check_same_space(record.name, settings, space)
+    return folder
+
+
+def _prepared(folder: Path, table: Table, seed: int) -> Prepared:
+    try:
+        return load_prepared(folder)
+    except DataError:  # missing or damaged: it can always be made again
+        prepared = prepare(table, seed)
+        save_prepared(prepared, folder)
+        return prepared
+
+
+def _free_name(db: Database, data_name: str) -> str:
+    taken = {summary.name for summary in list_studies(db)}
+    number = 1
+    while f"{data_name}-{number}" in taken:
+        number += 1
+    return f"{data_name}-{number}"
+
+
+def _latest(db: Database) -> StudyRecord:
+    record = latest_unfinished(db)
+    if record is None:
+        raise StudyNotFoundError(
+            "There is no unfinished study to resume. `dampen studies` lists those there are; "
+            "`dampen resume STUDY --trials N` raises the budget of one."
+        )
+    return record

@@ -1,0 +1,122 @@
+"""Studies and trials as a person reads them in a terminal, on standard output.
+
+Everything fits into 80 columns and reads without colour.
+"""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from search.duration import format_duration
+from search.figures import StudyFigures, TrialFigures
+from search.wording import say_network
+from storage.progress import StudySummary
+
+_BAR = 24  # columns of an importance of 1
+
+
+def print_studies(console: Console, summaries: list[StudySummary]) -> None:
+    """Print a line for each study."""
+    if not summaries:
+        console.print("No studies yet. `dampen launch` starts one.")
+        return
+    table = Table("study", "state", box=None, pad_edge=False)
+    for heading in ("trials", "best", "last activity"):
+        table.add_column(heading, justify="right")
+    for summary in summaries:
+        table.add_row(
+            summary.name,
+            summary.state,
+            f"{summary.counts.finished} / {summary.planned_trials}",
+            "-" if summary.best_value is None else f"{summary.best_value:.4f}",
+            summary.last_activity.astimezone().strftime("%Y-%m-%d %H:%M"),
+        )
+    console.print(table)
+
+
+def print_study(console: Console, figures: StudyFigures) -> None:
+    """Print a study: where it stands, its best trials, what mattered."""
+    counts = ", ".join(f"{n} {state}" for state, n in figures.trials.items() if n) or "none yet"
+    labels = figures.data["labels"]
+    console.print(f"[bold]{figures.study}[/] is {figures.state}")
+    console.print(
+        f"data    {figures.data['name']}: {figures.data['rows']} rows, target "
+        f"{figures.data['target']} (positive: {labels[1]}, negative: {labels[0]})"
+    )
+    console.print(f"trials  {counts} of {figures.planned_trials} planned")
+    console.print(f"time    {format_duration(figures.seconds)}, seed {figures.seed}")
+    if not figures.top:
+        return
+    console.print("\n[bold]Best trials[/] by validation ROC-AUC")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("trial", "ROC-AUC", "accuracy", "F1"):
+        table.add_column(heading, justify="right")
+    table.add_column("network", overflow="fold")
+    for trial in figures.top:
+        metrics = trial["metrics"]
+        table.add_row(
+            str(trial["number"]),
+            f"{trial['value']:.4f}",
+            f"{metrics['accuracy']:.3f}",
+            f"{metrics['f1']:.3f}",
+            say_network(trial["params"]),
+        )
+    console.print(table)
+    if figures.importances:
+        console.print("\n[bold]What mattered[/] (importance of each parameter)")
+        for name, share in figures.importances.items():
+            console.print(f"  {name:<15}{share:5.2f}  {'█' * round(share * _BAR)}")
+
+
+def print_trial(console: Console, study: str, trial: TrialFigures) -> None:
+    """Print one trial: what it was, what came of it, how it learned."""
+    console.print(f"[bold]Trial {trial.number}[/] of {study} is {trial.state}")
+    if trial.params:
+        console.print(f"network   {say_network(trial.params)}")
+    if trial.verdict:
+        console.print(f"verdict   {trial.verdict}")
+    if trial.reason:
+        console.print(f"reason    {trial.reason}", markup=False)
+    if trial.metrics:
+        _print_metrics(console, trial)
+    if trial.learning_curve:
+        _print_curve(console, trial)
+
+
+def _print_metrics(console: Console, trial: TrialFigures) -> None:
+    metrics: dict[str, Any] = trial.metrics
+    (tn, fp), (fn, tp) = metrics["confusion_matrix"]
+    console.print(
+        f"at epoch  {trial.best_epoch} of {trial.epochs}, {trial.seconds:.1f} s of training"
+    )
+    console.print(
+        f"metrics   ROC-AUC {metrics['roc_auc']:.4f}, accuracy {metrics['accuracy']:.3f}, "
+        f"F1 {metrics['f1']:.3f}, log loss {metrics['log_loss']:.3f}"
+    )
+    table = Table(title="confusion matrix, threshold 0.5", title_justify="left", box=None)
+    for heading in ("", "called negative", "called positive"):
+        table.add_column(heading, justify="right")
+    table.add_row("truly negative", str(tn), str(fp))
+    table.add_row("truly positive", str(fn), str(tp))
+    console.print(table)
+
+
+def _print_curve(console: Console, trial: TrialFigures) -> None:
+    curve = trial.learning_curve
+    table = Table(title="learning curve", title_justify="left", box=None)
+    for heading in ("epoch", "training loss", "validation loss", "validation ROC-AUC"):
+        table.add_column(heading, justify="right")
+    n = len(curve["validation_roc_auc"])
+    shown = sorted(
+        {0, n - 1, (trial.best_epoch or 1) - 1, *range(0, n, max(1, n // 8))} & {*range(n)}
+    )
+    for i in shown:
+        best = " *" if i + 1 == trial.best_epoch else "  "
+        table.add_row(
+            f"{i + 1}{best}",
+            f"{curve['training_loss'][i]:.4f}",
+            f"{curve['validation_loss'][i]:.4f}",
+            f"{curve['validation_roc_auc'][i]:.4f}",
+        )
+    console.print(table)

@@ -1,0 +1,14 @@
+"""The room that remembers: studies, trials, workers and files, in one database.
+
+Where to go next:
+
+- `url.py` decides which database is meant, `database.py` opens it (the only place an engine is
+  made), `schema.py` says which tables are in it, `refusal.py` what a driver's refusal means.
+- `studies.py` keeps what was asked for, `progress.py` how far it has come, `workers.py` who is at
+  work, `claims.py` who runs which trial, `parameters.py` what it is made of, `evaluations.py` what
+  came out, `resume.py` what happens to the trials of the dead.
+- `artifacts.py` keeps files beside the database, `dashboard.py` shows everything in a browser.
+- `errors.py` draws the tree of everything that can be caught.
+
+Nothing is imported here, so that a caller pays only for the file it asks for.
+"""

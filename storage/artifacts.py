@@ -1,0 +1,185 @@
+"""Files of a trial: models and pictures, in a folder beside the database.
+
+The bytes are written under a temporary name, flushed to the disk and renamed, and only then
+recorded, in Optuna's own format, so that a crash leaves no record without bytes and the dashboard
+lists what is there. Next: `dashboard.py`.
+"""
+
+import json
+import mimetypes
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, insert, select
+
+from storage.claims import Claim, check_claim
+from storage.database import Database, reading, writing
+from storage.errors import ArtifactError
+from storage.schema import trial_system_attributes
+
+_PREFIX = "artifacts:"  # of Optuna's system attributes
+_DEFAULT_MIMETYPE = "application/octet-stream"
+
+
+def save_artifact(
+    db: Database,
+    claim: Claim,
+    *,
+    filename: str,
+    content: bytes | Callable[[Path], None],
+    mimetype: str | None = None,
+) -> str:
+    """Keeps a file with the running trial; one of the same name is replaced.
+
+    Args:
+        filename: a plain file name, shown in the dashboard.
+        content: the bytes, or a function that writes them to the path it is given, which ends
+            as `filename` does.
+        mimetype: guessed from the file name when it is not given.
+
+    Returns:
+        The artifact's identifier, which is also its file's name in the folder.
+
+    Raises:
+        ArtifactError: the name is no plain file name, or nothing was written.
+        ClaimLostError: the trial is no longer this worker's; no file is left behind.
+    """
+    _check_filename(filename)
+    artifact_id = str(uuid.uuid4())
+    db.artifacts.mkdir(parents=True, exist_ok=True)
+    file = artifact_path(db, artifact_id)
+    _write_whole(file, filename, content)
+    try:
+        with writing(db) as connection:
+            check_claim(connection, claim)
+            replaced = _find(connection, claim.trial_id, filename)
+            _record(connection, claim.trial_id, artifact_id, filename, mimetype)
+            _forget(connection, claim.trial_id, replaced)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    for old in replaced:
+        artifact_path(db, old).unlink(missing_ok=True)
+    return artifact_id
+
+
+def find_artifact(db: Database, trial_id: int, filename: str) -> Path:
+    """Returns the path of a trial's file, wherever in the folder it lies under its identifier.
+
+    Raises:
+        ArtifactError: the trial has no such file, or the folder has lost it.
+    """
+    with reading(db) as connection:
+        found = _find(connection, trial_id, filename)
+    if not found:
+        raise ArtifactError(f"The trial must have a file {filename!r}; none was kept with it.")
+    file = artifact_path(db, found[-1])
+    if not file.is_file():
+        raise ArtifactError(
+            f"The file {filename!r} must be in {db.artifacts}; it is gone. Put the folder back "
+            "beside its database."
+        )
+    return file
+
+
+def read_artifact(db: Database, trial_id: int, filename: str) -> bytes:
+    """Returns the bytes of a trial's file; raises as `find_artifact` does."""
+    return find_artifact(db, trial_id, filename).read_bytes()
+
+
+def artifact_path(db: Database, artifact_id: str) -> Path:
+    """Returns where an artifact lies.
+
+    Raises:
+        ArtifactError: the identifier, which a database may hold from anywhere, leads elsewhere.
+    """
+    if artifact_id in ("", ".", "..") or Path(artifact_id).name != artifact_id:
+        raise ArtifactError(
+            f"An artifact must lie in {db.artifacts}; the identifier {artifact_id!r} leads "
+            "elsewhere. Do not trust this database."
+        )
+    return db.artifacts / artifact_id
+
+
+def _check_filename(filename: str) -> None:
+    if filename in ("", ".", "..") or "\\" in filename or Path(filename).name != filename:
+        raise ArtifactError(
+            f"`filename` must be a plain file name such as model.keras; got {filename!r}. "
+            "Leave out the folder."
+        )
+
+
+def _write_whole(file: Path, filename: str, content: bytes | Callable[[Path], None]) -> None:
+    # The suffix stays, since some writers choose their format by it.
+    partial = file.with_name(f".{file.name}.partial{Path(filename).suffix}")
+    try:
+        if callable(content):
+            content(partial)
+        else:
+            partial.write_bytes(content)
+        if not partial.is_file():
+            raise ArtifactError(
+                f"The writer of {filename!r} must make the file it is given; it made none."
+            )
+        _flush(partial)
+        os.replace(partial, file)
+        _flush(file.parent)  # the rename itself
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # Windows cannot open a folder
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _find(connection: Connection, trial_id: int, filename: str) -> list[str]:
+    """Identifiers of the trial's files of that name, oldest first."""
+    attributes = trial_system_attributes.c
+    query = (
+        select(attributes.value_json)
+        .where(
+            attributes.trial_id == trial_id,
+            attributes.key.startswith(_PREFIX, autoescape=True),
+        )
+        .order_by(attributes.trial_system_attribute_id)
+    )
+    # Optuna keeps a JSON text inside the JSON value.
+    metas = [json.loads(json.loads(text)) for text in connection.scalars(query)]
+    return [str(meta["artifact_id"]) for meta in metas if meta["filename"] == filename]
+
+
+def _record(
+    connection: Connection, trial_id: int, artifact_id: str, filename: str, mimetype: str | None
+) -> None:
+    guessed, encoding = mimetypes.guess_type(filename)
+    meta = {
+        "artifact_id": artifact_id,
+        "filename": filename,
+        "mimetype": mimetype or guessed or _DEFAULT_MIMETYPE,
+        "encoding": encoding,
+    }
+    connection.execute(
+        insert(trial_system_attributes).values(
+            trial_id=trial_id,
+            key=_PREFIX + artifact_id,
+            value_json=json.dumps(json.dumps(meta)),
+        )
+    )
+
+
+def _forget(connection: Connection, trial_id: int, artifact_ids: list[str]) -> None:
+    attributes = trial_system_attributes.c
+    connection.execute(
+        delete(trial_system_attributes).where(
+            attributes.trial_id == trial_id,
+            attributes.key.in_([_PREFIX + artifact_id for artifact_id in artifact_ids]),
+        )
+    )

@@ -1,0 +1,211 @@
+"""Who runs which trial: a claim is taken, kept and given back in single transactions.
+
+The budget lives in the database. Trials of a study are numbered 0 to `planned_trials` - 1; a claim
+takes the lowest one that waits, else makes the next number while there is one, so that any number
+of workers finish exactly the planned number together, and no trial ever runs without an owner.
+
+A claim is also a fence: whoever writes a trial's results shows it, and a worker that was taken for
+dead and whose trial went to another cannot overwrite the other's. Next: `resume.py`.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from optuna.trial import TrialState
+from sqlalchemy import Connection, case, delete, func, insert, select, update
+
+from storage.database import Database, writing
+from storage.errors import ClaimLostError, StudyNotFoundError, WorkerUnknownError
+from storage.schema import (
+    own_studies,
+    own_trials,
+    own_workers,
+    studies,
+    trial_intermediate_values,
+    trial_system_attributes,
+    trials,
+)
+from storage.workers import mark_alive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A worker's right to run a trial, and the proof of it."""
+
+    trial_id: int
+    number: int  # 0 to planned_trials - 1
+    attempt: int  # 1 the first time the trial is run
+    worker_id: str
+
+
+def claim_trial(db: Database, study_id: int, worker_id: str) -> Claim | None:
+    """Takes the next trial of the study, RUNNING and owned from the same instant.
+
+    Returns:
+        The claim, or None when every planned trial is finished or in another worker's hands.
+
+    Raises:
+        StudyNotFoundError: the study was deleted.
+        WorkerUnknownError: the worker is not registered with this study.
+    """
+    with writing(db) as connection:
+        planned_trials = hold_study(connection, study_id)
+        _check_worker(connection, study_id, worker_id)
+        mark_alive(connection, worker_id)
+        n_trials, number = _survey(connection, study_id)
+        if number is not None:
+            return _take_waiting(connection, study_id, number, worker_id)
+        if n_trials < planned_trials:
+            return _create_running(connection, study_id, n_trials, worker_id)
+    return None
+
+
+def requeue_trial(db: Database, claim: Claim) -> None:
+    """Gives a trial back unharmed: it waits with its parameters, and the attempt does not count.
+
+    For a worker that stops of its own accord.
+
+    Raises:
+        ClaimLostError: the trial is no longer this worker's.
+    """
+    with writing(db) as connection:
+        check_claim(connection, claim)
+        put_back(connection, claim.trial_id)
+        connection.execute(
+            update(own_trials)
+            .where(own_trials.c.trial_id == claim.trial_id)
+            .values(attempts=own_trials.c.attempts - 1)
+        )
+
+
+def hold_study(connection: Connection, study_id: int) -> int:
+    """Locks the study until the transaction ends and returns its planned number of trials.
+
+    On SQLite the transaction has the write lock already. Optuna locks the same row when it makes
+    a trial, so the numbering agrees with its own.
+    """
+    planned_trials = connection.scalar(
+        select(own_studies.c.planned_trials)
+        .join_from(own_studies, studies)
+        .where(own_studies.c.study_id == study_id)
+        .with_for_update(of=studies)
+    )
+    if planned_trials is None:
+        raise StudyNotFoundError(
+            f"The study number {study_id} must be in the storage; it was deleted. "
+            "`dampen studies` lists what is there."
+        )
+    return int(planned_trials)
+
+
+def check_claim(connection: Connection, claim: Claim) -> None:
+    """Locks the trial until the transaction ends, and makes sure that the claim still holds.
+
+    Raises:
+        ClaimLostError: the trial was reclaimed, finished or deleted meanwhile.
+    """
+    row = connection.execute(
+        select(trials.c.state, own_trials.c.worker_id, own_trials.c.attempts)
+        .join_from(trials, own_trials, trials.c.trial_id == own_trials.c.trial_id)
+        .where(trials.c.trial_id == claim.trial_id)
+        .with_for_update(of=trials)
+    ).first()
+    if row is None:
+        raise ClaimLostError(f"Trial {claim.number} was deleted while it ran: drop its result.")
+    if row.state != TrialState.RUNNING:
+        raise ClaimLostError(
+            f"Trial {claim.number} must be running to be written to; it is {row.state.name}. "
+            "Drop this result."
+        )
+    if (row.worker_id, row.attempts) != (claim.worker_id, claim.attempt):
+        raise ClaimLostError(
+            f"Trial {claim.number} must belong to {claim.worker_id} to be written to; it was "
+            f"given to {row.worker_id} meanwhile. Drop this result."
+        )
+
+
+def put_back(connection: Connection, trial_id: int) -> None:
+    """Sets a running trial to waiting, without what a pruner would take for this attempt's."""
+    connection.execute(
+        delete(trial_intermediate_values).where(trial_intermediate_values.c.trial_id == trial_id)
+    )
+    connection.execute(
+        delete(trial_system_attributes).where(
+            trial_system_attributes.c.trial_id == trial_id,
+            trial_system_attributes.c.key.startswith("completed_rung_", autoescape=True),
+        )
+    )
+    connection.execute(
+        update(own_trials)
+        .where(own_trials.c.trial_id == trial_id)
+        .values(worker_id=None, evaluation=None, learning_curve=None)
+    )
+    connection.execute(
+        update(trials).where(trials.c.trial_id == trial_id).values(state=TrialState.WAITING)
+    )
+
+
+def utc_host_now() -> datetime:
+    """The host's clock as Optuna 5 writes a trial's times: naive UTC."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _check_worker(connection: Connection, study_id: int, worker_id: str) -> None:
+    registered = connection.scalar(
+        select(own_workers.c.study_id).where(own_workers.c.worker_id == worker_id)
+    )
+    if registered != study_id:
+        raise WorkerUnknownError(
+            f"The worker {worker_id} must be registered with study number {study_id}; it is not. "
+            "Register it first."
+        )
+
+
+def _survey(connection: Connection, study_id: int) -> tuple[int, int | None]:
+    """How many trials the study has, and the lowest number that waits."""
+    waiting = case((trials.c.state == TrialState.WAITING, trials.c.number))
+    row = connection.execute(
+        select(func.count(), func.min(waiting)).where(trials.c.study_id == study_id)
+    ).one()
+    return row[0], row[1]
+
+
+def _take_waiting(connection: Connection, study_id: int, number: int, worker_id: str) -> Claim:
+    trial_id = connection.execute(
+        select(trials.c.trial_id).where(trials.c.study_id == study_id, trials.c.number == number)
+    ).scalar_one()
+    connection.execute(
+        update(trials)
+        .where(trials.c.trial_id == trial_id)
+        .values(state=TrialState.RUNNING, datetime_start=utc_host_now())
+    )
+    # A trial that was queued through Optuna has no row of ours yet.
+    attempts = connection.scalar(
+        select(own_trials.c.attempts).where(own_trials.c.trial_id == trial_id)
+    )
+    return _own(connection, trial_id, number, worker_id, attempt=(attempts or 0) + 1)
+
+
+def _create_running(connection: Connection, study_id: int, number: int, worker_id: str) -> Claim:
+    trial_id = connection.execute(
+        insert(trials)
+        .values(
+            study_id=study_id,
+            number=number,
+            state=TrialState.RUNNING,
+            datetime_start=utc_host_now(),
+        )
+        .returning(trials.c.trial_id)
+    ).scalar_one()
+    return _own(connection, trial_id, number, worker_id, attempt=1)
+
+
+def _own(
+    connection: Connection, trial_id: int, number: int, worker_id: str, *, attempt: int
+) -> Claim:
+    # Replaced rather than updated: see `studies._insert_study` on numbers given away again.
+    connection.execute(delete(own_trials).where(own_trials.c.trial_id == trial_id))
+    connection.execute(
+        insert(own_trials).values(trial_id=trial_id, worker_id=worker_id, attempts=attempt)
+    )
+    return Claim(trial_id=trial_id, number=number, attempt=attempt, worker_id=worker_id)

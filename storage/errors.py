@@ -1,0 +1,70 @@
+"""Every error this room raises on purpose, in one tree, so that a caller sees what to catch.
+
+    StorageError
+    ├── StorageURLError             the URL or the folder it names cannot be used
+    ├── StorageMissingError         nothing is stored there yet
+    ├── DatabaseUnreadableError     something is there and it cannot be used
+    ├── DatabaseBusyError           another process held the database for too long
+    ├── StudyNameError              no study can have that name
+    ├── StudyExistsError            that name is taken
+    ├── StudyNotFoundError          there is no such study
+    ├── WorkerUnknownError          that worker is not registered with that study
+    ├── ClaimLostError              the trial belongs to another worker now, or is finished
+    ├── IncompatibleParameterError  a parameter changed its kind within a study
+    ├── ArtifactError               a file name that cannot be kept, or a file that is not there
+    └── DashboardAddressError       the dashboard cannot listen there
+
+A message says what was wanted, what came and what to do, and never contains a password.
+"""
+
+
+class StorageError(Exception):
+    """Base of every error of this room."""
+
+
+class StorageURLError(StorageError):
+    """The storage URL, or the folder it names, cannot be used."""
+
+
+class StorageMissingError(StorageError):
+    """Nothing is stored at that place, and the caller only wanted to read."""
+
+
+class DatabaseUnreadableError(StorageError):
+    """The database is damaged, foreign, too new, read-only, full or out of reach."""
+
+
+class DatabaseBusyError(StorageError):
+    """Another process held the database's write lock for longer than the busy timeout."""
+
+
+class StudyNameError(StorageError):
+    """No study can have that name."""
+
+
+class StudyExistsError(StorageError):
+    """A study of that name is already there."""
+
+
+class StudyNotFoundError(StorageError):
+    """No study of that name (or number) is there."""
+
+
+class WorkerUnknownError(StorageError):
+    """The worker is not registered with the study."""
+
+
+class ClaimLostError(StorageError):
+    """The trial is no longer the worker's: it was reclaimed, finished or deleted meanwhile."""
+
+
+class IncompatibleParameterError(StorageError):
+    """A parameter was recorded with another kind of distribution earlier in the same study."""
+
+
+class ArtifactError(StorageError):
+    """The artifact's file name cannot be kept, or no such artifact is there."""
+
+
+class DashboardAddressError(StorageError):
+    """The dashboard cannot listen at that host and port."""

@@ -1,0 +1,181 @@
+"""How far each study has come, in four queries however many studies and trials there are.
+
+Next: `studies.py` for what was asked for, `workers.py` for who counts as alive.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from optuna.trial import TrialState
+from sqlalchemy import Connection, func, select
+
+from storage.database import Database, reading
+from storage.schema import trial_values, trials
+from storage.studies import StudyRecord, load_records, load_study
+from storage.workers import list_workers
+
+StudyState = Literal["running", "interrupted", "finished"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialCounts:
+    """How many trials of a study are in each state."""
+
+    complete: int = 0
+    pruned: int = 0
+    failed: int = 0
+    running: int = 0
+    waiting: int = 0
+
+    @property
+    def finished(self) -> int:
+        """Trials that will not be run again, whatever came of them."""
+        return self.complete + self.pruned + self.failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySummary:
+    """One line of the list of studies."""
+
+    name: str
+    state: StudyState
+    planned_trials: int
+    counts: TrialCounts
+    best_value: float | None  # the largest value of a complete trial
+    last_activity: datetime  # aware, UTC
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tally:
+    """What the trials of one study add up to."""
+
+    counts: TrialCounts
+    last_change: datetime | None  # naive, UTC
+
+
+def list_studies(db: Database) -> list[StudySummary]:
+    """Returns the summaries of all studies launched by this project, oldest first."""
+    with reading(db) as connection:
+        return [summary for _, summary in _summaries(connection, None)]
+
+
+def summarise_study(db: Database, name: str) -> StudySummary:
+    """Returns one study's summary.
+
+    Raises:
+        StudyNotFoundError: its message names the studies that are there.
+    """
+    record = load_study(db, name)
+    with reading(db) as connection:
+        return next(summary for _, summary in _summaries(connection, record.name))
+
+
+def latest_unfinished(db: Database) -> StudyRecord | None:
+    """Returns the unfinished study with the latest activity, or None when all are finished.
+
+    An interrupted study comes before one that is running: who asks means to go on with something
+    that stands still.
+    """
+    with reading(db) as connection:
+        unfinished = [
+            (summary.state == "interrupted", summary.last_activity, record.study_id, record)
+            for record, summary in _summaries(connection, None)
+            if summary.state != "finished"
+        ]
+    return max(unfinished, key=lambda entry: entry[:3])[3] if unfinished else None
+
+
+def _summaries(connection: Connection, name: str | None) -> list[tuple[StudyRecord, StudySummary]]:
+    records = load_records(connection, name)
+    tallies = _tally_trials(connection)
+    best = _best_values(connection)
+    beats: dict[int, datetime] = {}
+    alive: set[int] = set()
+    for worker in list_workers(connection):
+        beats[worker.study_id] = max(worker.beat_at, beats.get(worker.study_id, worker.beat_at))
+        if worker.why_dead is None:
+            alive.add(worker.study_id)
+    return [
+        (
+            record,
+            _summary(
+                record,
+                tallies.get(record.study_id),
+                best.get(record.study_id),
+                beats.get(record.study_id),
+                record.study_id in alive,
+            ),
+        )
+        for record in records
+    ]
+
+
+def _summary(
+    record: StudyRecord,
+    tally: _Tally | None,
+    best_value: float | None,
+    last_beat: datetime | None,
+    alive: bool,
+) -> StudySummary:
+    counts = tally.counts if tally else TrialCounts()
+    changes = [record.created_at]
+    if tally and tally.last_change:
+        changes.append(tally.last_change.replace(tzinfo=UTC))
+    if last_beat:
+        changes.append(last_beat)
+    return StudySummary(
+        name=record.name,
+        state=_state(counts, record.planned_trials, alive),
+        planned_trials=record.planned_trials,
+        counts=counts,
+        best_value=best_value,
+        last_activity=max(changes),
+    )
+
+
+def _state(counts: TrialCounts, planned_trials: int, alive: bool) -> StudyState:
+    if counts.finished >= planned_trials:
+        return "finished"
+    return "running" if alive else "interrupted"
+
+
+def _tally_trials(connection: Connection) -> Mapping[int, _Tally]:
+    query = select(
+        trials.c.study_id,
+        trials.c.state,
+        func.count().label("n_trials"),
+        func.max(trials.c.datetime_start).label("started"),
+        func.max(trials.c.datetime_complete).label("completed"),
+    ).group_by(trials.c.study_id, trials.c.state)
+    counts: dict[int, Counter[TrialState]] = {}
+    changes: dict[int, list[datetime]] = {}
+    for row in connection.execute(query):
+        counts.setdefault(row.study_id, Counter())[row.state] += row.n_trials
+        known = [time for time in (row.started, row.completed) if time is not None]
+        changes.setdefault(row.study_id, []).extend(known)
+    return {
+        study_id: _Tally(
+            counts=TrialCounts(
+                complete=by_state[TrialState.COMPLETE],
+                pruned=by_state[TrialState.PRUNED],
+                failed=by_state[TrialState.FAIL],
+                running=by_state[TrialState.RUNNING],
+                waiting=by_state[TrialState.WAITING],
+            ),
+            last_change=max(changes[study_id], default=None),
+        )
+        for study_id, by_state in counts.items()
+    }
+
+
+def _best_values(connection: Connection) -> dict[int, float]:
+    query = (
+        select(trials.c.study_id, func.max(trial_values.c.value))
+        .join_from(trials, trial_values)
+        .where(trials.c.state == TrialState.COMPLETE, trial_values.c.objective == 0)
+        .group_by(trials.c.study_id)
+    )
+    return {study_id: value for study_id, value in connection.execute(query) if value is not None}

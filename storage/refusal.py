@@ -1,0 +1,91 @@
+"""Turns a database driver's refusal into a sentence that says what to do.
+
+Drivers speak in codes ("file is not a database", "attempt to write a readonly database"); people
+need to know which file, and what to type. Next: `errors.py` for what is raised.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
+
+from storage.errors import DatabaseBusyError, DatabaseUnreadableError, StorageError
+from storage.url import passwords, redact
+
+BUSY_TIMEOUT_SECONDS = 60
+
+# What the driver says -> what is the matter, and what to do.
+_REMEDIES = (
+    (
+        "not a database",
+        "it is a file of another kind. Choose another --storage, or move the file away",
+    ),
+    (
+        "malformed",
+        "it is damaged or cut short. Restore a copy of it, or save what is left with "
+        "sqlite3's .recover command, and open that",
+    ),
+    (
+        "readonly",
+        "it cannot be written to. Change the permissions of the file and its folder, or choose "
+        "another --storage",
+    ),
+    (
+        "unable to open",
+        "it cannot be opened. Check the permissions of the file and its folder, or choose "
+        "another --storage",
+    ),
+    ("full", "the disk is full. Free some space, then type `dampen resume`"),
+    ("disk i/o", "the disk refused to read or write. Check the disk and its free space"),
+    (
+        "no such table",
+        "its tables are gone. Restore a copy of it, or choose another --storage",
+    ),
+)
+
+
+@contextmanager
+def sentences(url: str) -> Iterator[None]:
+    """Within the block, a database's refusal is raised as an error of this room.
+
+    Raises:
+        DatabaseBusyError: another process held the database for longer than the busy timeout.
+        DatabaseUnreadableError: any other refusal that is not the statement's own fault.
+    """
+    try:
+        yield
+    except (IntegrityError, ProgrammingError, DataError):
+        raise  # the statement's fault: the caller knows what it means, or it is a bug
+    except (SQLAlchemyError, StorageInternalError, sqlite3.Error) as error:
+        secret = any(password in str(error) for password in passwords(url))
+        raise refusal(url, error) from (None if secret else error)
+
+
+def refusal(url: str, error: Exception) -> StorageError:
+    """Returns the error of this room that says in a sentence what the driver meant."""
+    said = _driver_text(error)
+    lowered = said.lower()
+    if "locked" in lowered or "busy" in lowered:
+        return DatabaseBusyError(
+            f"The storage {redact(url)} must become free within {BUSY_TIMEOUT_SECONDS} s; another "
+            "process held it longer. End that process, or use PostgreSQL for many workers."
+        )
+    for fragment, remedy in _REMEDIES:
+        if fragment in lowered:
+            return DatabaseUnreadableError(f"The storage {redact(url)} cannot be used: {remedy}.")
+    for password in passwords(url):
+        said = said.replace(password, "***")
+    return DatabaseUnreadableError(
+        f"The storage {redact(url)} cannot be used; its database says: {said}. Check that it is "
+        "running and that the URL is right."
+    )
+
+
+def _driver_text(error: BaseException) -> str:
+    """The driver's own words, without the statement that SQLAlchemy prints below them."""
+    while isinstance(error, StorageInternalError) and error.__cause__ is not None:
+        error = error.__cause__
+    original = getattr(error, "orig", None) or error
+    return " ".join(str(original).split()).rstrip(".")

@@ -1,0 +1,112 @@
+"""What becomes of the trials of the dead: they wait again, with the parameters they had.
+
+Optuna never reclaims a trial whose worker died between taking it and its first heartbeat, nor any
+trial under ask and tell, so it is done here, whole, in one transaction that any number of processes
+may run at once. Next: `workers.py` for who counts as dead, `claims.py` for who takes it up.
+"""
+
+import json
+
+from optuna.trial import TrialState
+from sqlalchemy import Connection, delete, insert, select, update
+
+from storage.claims import hold_study, put_back, utc_host_now
+from storage.database import Database, reading, writing
+from storage.schema import own_trials, trial_user_attributes, trials
+from storage.workers import STALE_AFTER_SECONDS, list_workers, mark_ended
+
+MAX_ATTEMPTS = 3  # a trial that took as many workers with it is failed
+
+
+def reclaim_orphans(
+    db: Database, study_id: int, *, stale_after_seconds: float = STALE_AFTER_SECONDS
+) -> list[int]:
+    """Puts the running trials of dead workers back in the queue.
+
+    A trial is an orphan when no worker owns it, or its worker has ended, its process is gone (seen
+    from the same machine) or it gave no beat for `stale_after_seconds`. One that was begun
+    `MAX_ATTEMPTS` times is failed instead, with the reason in its user attribute `error`.
+
+    Returns:
+        The numbers of the trials reclaimed or failed, ascending.
+
+    Raises:
+        StudyNotFoundError: the study was deleted.
+    """
+    if not _any_running(db, study_id):
+        return []  # the common case takes no lock
+    numbers = []
+    with writing(db) as connection:
+        hold_study(connection, study_id)
+        dead = {
+            worker.worker_id: worker.why_dead
+            for worker in list_workers(
+                connection, study_id, stale_after_seconds=stale_after_seconds
+            )
+        }
+        for trial_id, number, worker_id, attempts in _running_trials(connection, study_id):
+            reason = dead.get(worker_id, "it was never registered") if worker_id else "none owns it"
+            if reason is None:
+                continue
+            _release(connection, trial_id, worker_id, attempts, reason)
+            numbers.append(number)
+    return numbers
+
+
+def _any_running(db: Database, study_id: int) -> bool:
+    with reading(db) as connection:
+        found = connection.scalar(
+            select(trials.c.trial_id)
+            .where(trials.c.study_id == study_id, trials.c.state == TrialState.RUNNING)
+            .limit(1)
+        )
+    return found is not None
+
+
+def _running_trials(
+    connection: Connection, study_id: int
+) -> list[tuple[int, int, str | None, int]]:
+    query = (
+        select(trials.c.trial_id, trials.c.number, own_trials.c.worker_id, own_trials.c.attempts)
+        .join_from(trials, own_trials, trials.c.trial_id == own_trials.c.trial_id, isouter=True)
+        .where(trials.c.study_id == study_id, trials.c.state == TrialState.RUNNING)
+        .order_by(trials.c.number)
+        # Waits for an owner that is storing or telling its result at this moment.
+        .with_for_update(of=trials)
+    )
+    return [(row[0], row[1], row[2], row[3] or 0) for row in connection.execute(query)]
+
+
+def _release(
+    connection: Connection, trial_id: int, worker_id: str | None, attempts: int, reason: str
+) -> None:
+    if worker_id is not None:
+        mark_ended(connection, worker_id)
+    if attempts < MAX_ATTEMPTS:
+        put_back(connection, trial_id)
+        return
+    _fail(
+        connection,
+        trial_id,
+        f"given up after {attempts} attempts; the last worker {worker_id or '(unknown)'} was "
+        f"taken for dead: {reason}",
+    )
+
+
+def _fail(connection: Connection, trial_id: int, error: str) -> None:
+    attributes = trial_user_attributes.c
+    connection.execute(
+        delete(trial_user_attributes).where(
+            attributes.trial_id == trial_id, attributes.key == "error"
+        )
+    )
+    connection.execute(
+        insert(trial_user_attributes).values(
+            trial_id=trial_id, key="error", value_json=json.dumps(error)
+        )
+    )
+    connection.execute(
+        update(trials)
+        .where(trials.c.trial_id == trial_id)
+        .values(state=TrialState.FAIL, datetime_complete=utc_host_now())
+    )

@@ -1,0 +1,128 @@
+"""What came out of a trial is stored whole, by its owner only, before its value is told."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+
+from storage.claims import Claim, claim_trial
+from storage.database import Database, open_database
+from storage.errors import ClaimLostError
+from storage.evaluations import read_evaluation, read_evaluations, record_evaluation
+from storage.resume import reclaim_orphans
+from storage.studies import StudyRecord
+from storage.workers import end_worker, register_worker
+
+Query = Callable[..., list[tuple[Any, ...]]]
+
+_FIGURES = {"accuracy": 0.9, "confusion": [[40, 2], [3, 50]], "verdict": "learned"}
+_CURVE = {"loss": [0.7, 0.5], "auc": [0.6, 0.8]}
+
+
+@pytest.fixture
+def claim(db: Database, study: StudyRecord, worker_id: str) -> Claim:
+    claimed = claim_trial(db, study.study_id, worker_id)
+    assert claimed is not None
+    return claimed
+
+
+def test_evaluation_reads_back_through_another_connection(
+    db: Database, url: str, study: StudyRecord, claim: Claim
+) -> None:
+    record_evaluation(
+        db, claim, evaluation=_FIGURES, learning_curve=_CURVE, attributes={"f1": 0.8, "why": "ok"}
+    )
+    other = open_database(url, create=False)
+    found = read_evaluation(other, claim.trial_id)
+    assert found is not None
+    assert (found.number, found.worker_id, found.attempts) == (0, claim.worker_id, 1)
+    assert found.evaluation == _FIGURES
+    assert found.learning_curve == _CURVE
+    assert other.optuna.get_trial(claim.trial_id).user_attrs == {"f1": 0.8, "why": "ok"}
+
+
+def test_evaluations_of_a_study_are_read_without_their_curves_unless_asked(
+    db: Database, study: StudyRecord, claim: Claim
+) -> None:
+    record_evaluation(db, claim, evaluation=_FIGURES, learning_curve=[1, 2], attributes={})
+    assert read_evaluations(db, study.study_id)[0].learning_curve is None
+    with_curves = read_evaluations(db, study.study_id, learning_curves=True)
+    assert with_curves[0].learning_curve == [1, 2]
+    assert set(with_curves) == {0}
+
+
+def test_trial_without_figures_has_no_evaluation(
+    db: Database, study: StudyRecord, claim: Claim
+) -> None:
+    assert read_evaluation(db, claim.trial_id) is None
+    assert read_evaluations(db, study.study_id) == {}
+
+
+def test_figures_of_a_diverged_trial_are_kept(db: Database, claim: Claim) -> None:
+    curve = {"loss": [1.0, math.inf, math.nan]}
+    record_evaluation(db, claim, evaluation={}, learning_curve=curve, attributes={})
+    found = read_evaluation(db, claim.trial_id)
+    assert found is not None
+    first, second, third = found.learning_curve["loss"]
+    assert (first, second) == (1.0, math.inf)
+    assert math.isnan(third)
+
+
+def test_recording_again_replaces_what_was_there(db: Database, claim: Claim) -> None:
+    for value in (0.1, 0.2):
+        record_evaluation(
+            db,
+            claim,
+            evaluation={"f1": value},
+            learning_curve=[],
+            attributes={"f1": value},
+        )
+    found = read_evaluation(db, claim.trial_id)
+    assert found is not None
+    assert found.evaluation == {"f1": 0.2}
+    assert db.optuna.get_trial(claim.trial_id).user_attrs == {"f1": 0.2}
+
+
+def test_late_result_of_a_reclaimed_trial_is_refused_whole(
+    db: Database, study: StudyRecord, claim: Claim, query: Query
+) -> None:
+    # A laptop sleeps in the middle of a trial: the trial is given away, the laptop wakes up.
+    end_worker(db, claim.worker_id)
+    assert reclaim_orphans(db, study.study_id) == [0]
+    with pytest.raises(ClaimLostError, match="it is WAITING"):
+        record_evaluation(
+            db, claim, evaluation=_FIGURES, learning_curve=[], attributes={"late": True}
+        )
+    second = claim_trial(db, study.study_id, register_worker(db, study.study_id))
+    assert second is not None
+    assert (second.number, second.attempt) == (0, 2)
+    with pytest.raises(ClaimLostError, match="was given to"):
+        record_evaluation(
+            db, claim, evaluation=_FIGURES, learning_curve=[], attributes={"late": True}
+        )
+    assert query("SELECT evaluation FROM dampen_trials") == [(None,)]
+    assert query("SELECT * FROM trial_user_attributes") == []
+
+
+def test_finished_trial_takes_no_evaluation(db: Database, claim: Claim) -> None:
+    db.optuna.set_trial_state_values(claim.trial_id, TrialState.COMPLETE, [0.5])
+    with pytest.raises(ClaimLostError, match="it is COMPLETE"):
+        record_evaluation(db, claim, evaluation={}, learning_curve=[], attributes={})
+
+
+def test_deleted_trial_takes_no_evaluation(db: Database, study: StudyRecord, claim: Claim) -> None:
+    db.optuna.delete_study(study.study_id)
+    with pytest.raises(ClaimLostError, match="was deleted"):
+        record_evaluation(db, claim, evaluation={}, learning_curve=[], attributes={})
+
+
+def test_what_json_cannot_hold_is_refused_before_anything_is_written(
+    db: Database, claim: Claim, query: Query
+) -> None:
+    with pytest.raises(TypeError):
+        record_evaluation(
+            db, claim, evaluation={"model": object()}, learning_curve=[], attributes={}
+        )
+    assert query("SELECT evaluation FROM dampen_trials") == [(None,)]

@@ -1,0 +1,176 @@
+"""What becomes of the trials of the dead."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from storage.claims import Claim, claim_trial
+from storage.database import Database
+from storage.errors import StudyNotFoundError
+from storage.evaluations import read_evaluation, record_evaluation
+from storage.resume import MAX_ATTEMPTS, reclaim_orphans
+from storage.studies import StudyRecord
+from storage.workers import end_worker, register_worker
+
+Query = Callable[..., list[tuple[Any, ...]]]
+Spawn = Callable[..., "subprocess.Popen[str]"]
+
+
+def _claim(db: Database, study: StudyRecord, worker_id: str) -> Claim:
+    claim = claim_trial(db, study.study_id, worker_id)
+    assert claim is not None
+    return claim
+
+
+def test_trial_of_a_living_worker_is_left_alone(
+    db: Database, study: StudyRecord, worker_id: str
+) -> None:
+    claim = _claim(db, study, worker_id)
+    assert reclaim_orphans(db, study.study_id) == []
+    assert db.optuna.get_trial(claim.trial_id).state == TrialState.RUNNING
+
+
+def test_trial_of_a_killed_process_is_tried_again_with_its_parameters(
+    db: Database, study: StudyRecord, spawn: Spawn
+) -> None:
+    process = spawn(
+        "import sys\n"
+        "from optuna.distributions import FloatDistribution, distribution_to_json\n"
+        "from storage.claims import claim_trial\n"
+        "from storage.database import open_database\n"
+        "from storage.parameters import record_parameters\n"
+        "from storage.workers import register_worker\n"
+        "db = open_database(sys.argv[1])\n"
+        "worker = register_worker(db, int(sys.argv[2]))\n"
+        "claim = claim_trial(db, int(sys.argv[2]), worker)\n"
+        "space = distribution_to_json(FloatDistribution(0.0, 1.0))\n"
+        "record_parameters(db, claim, {'dropout': (0.25, space)})\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.read()\n",
+        db.url,
+        str(study.study_id),
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    assert reclaim_orphans(db, study.study_id) == []
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert reclaim_orphans(db, study.study_id) == [0]
+    again = _claim(db, study, register_worker(db, study.study_id))
+    assert (again.number, again.attempt) == (0, 2)
+    assert db.optuna.get_trial(again.trial_id).params == {"dropout": 0.25}
+
+
+def test_trial_of_a_silent_worker_is_reclaimed_after_the_time_given(
+    db: Database, study: StudyRecord, worker_id: str, query: Query
+) -> None:
+    _claim(db, study, worker_id)
+    query("UPDATE dampen_workers SET beat_at = strftime('%Y-%m-%d %H:%M:%f', 'now', '-30 seconds')")
+    assert reclaim_orphans(db, study.study_id) == []
+    assert reclaim_orphans(db, study.study_id, stale_after_seconds=20) == [0]
+    assert query("SELECT ended_at IS NOT NULL FROM dampen_workers") == [(1,)]
+
+
+def test_running_trial_that_nobody_registered_is_reclaimed(
+    db: Database, study: StudyRecord
+) -> None:
+    optuna.load_study(study_name="rooks", storage=db.optuna).ask()
+    assert reclaim_orphans(db, study.study_id) == [0]
+
+
+def test_what_a_pruner_would_take_for_the_new_attempts_is_erased(
+    db: Database, study: StudyRecord, worker_id: str
+) -> None:
+    claim = _claim(db, study, worker_id)
+    db.optuna.set_trial_intermediate_value(claim.trial_id, 1, 0.5)
+    db.optuna.set_trial_system_attr(claim.trial_id, "completed_rung_0", 0.5)
+    db.optuna.set_trial_system_attr(claim.trial_id, "fixed_params", {"dropout": 0.0})
+    record_evaluation(db, claim, evaluation={"f1": 0.5}, learning_curve=[], attributes={})
+    end_worker(db, worker_id)
+    assert reclaim_orphans(db, study.study_id) == [0]
+    trial = db.optuna.get_trial(claim.trial_id)
+    assert trial.state == TrialState.WAITING
+    assert trial.intermediate_values == {}
+    assert trial.system_attrs == {"fixed_params": {"dropout": 0.0}}
+    assert read_evaluation(db, claim.trial_id) is None
+
+
+def test_finished_trials_and_other_studies_are_untouched(
+    db: Database, study: StudyRecord, worker_id: str
+) -> None:
+    other = optuna.create_study(storage=db.optuna, study_name="plain")
+    other.ask()
+    first, second = _claim(db, study, worker_id), _claim(db, study, worker_id)
+    db.optuna.set_trial_state_values(first.trial_id, TrialState.COMPLETE, [0.5])
+    end_worker(db, worker_id)
+    assert reclaim_orphans(db, study.study_id) == [second.number]
+    assert other.trials[0].state == TrialState.RUNNING
+    assert db.optuna.get_trial(first.trial_id).value == 0.5
+
+
+def test_trial_that_took_three_workers_with_it_is_failed_with_the_reason(
+    db: Database, study: StudyRecord, url: str
+) -> None:
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        worker_id = register_worker(db, study.study_id)
+        assert _claim(db, study, worker_id).attempt == attempt
+        end_worker(db, worker_id)
+        assert reclaim_orphans(db, study.study_id) == [0]
+    trial = optuna.load_study(study_name="rooks", storage=url).trials[0]
+    assert trial.state == TrialState.FAIL
+    assert trial.datetime_complete is not None
+    assert trial.user_attrs["error"] == (
+        f"given up after 3 attempts; the last worker {worker_id} was taken for dead: it has ended"
+    )
+    assert _claim(db, study, register_worker(db, study.study_id)).number == 1
+
+
+def test_two_reclaims_at_once_release_each_trial_once(
+    db: Database, study: StudyRecord, worker_id: str, spawn: Spawn, query: Query
+) -> None:
+    for _ in range(5):
+        _claim(db, study, worker_id)
+    end_worker(db, worker_id)
+    code = (
+        "import json, sys\n"
+        "from storage.database import open_database\n"
+        "from storage.resume import reclaim_orphans\n"
+        "db = open_database(sys.argv[1])\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "print(json.dumps(reclaim_orphans(db, int(sys.argv[2]))))\n"
+    )
+    processes = [spawn(code, db.url, str(study.study_id)) for _ in range(3)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    released: list[int] = []
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        out, err = process.communicate(timeout=60)
+        assert err == ""
+        released += json.loads(out)
+    assert sorted(released) == [0, 1, 2, 3, 4]
+    assert query("SELECT DISTINCT attempts FROM dampen_trials") == [(1,)]
+
+
+def test_deleted_study_has_nothing_to_reclaim(db: Database, study: StudyRecord) -> None:
+    db.optuna.delete_study(study.study_id)
+    assert reclaim_orphans(db, study.study_id) == []
+
+
+def test_running_trials_of_a_study_of_another_program_are_none_of_ours(db: Database) -> None:
+    plain = optuna.create_study(storage=db.optuna, study_name="plain")
+    plain.ask()
+    with pytest.raises(StudyNotFoundError):
+        reclaim_orphans(db, plain._study_id)
+    assert plain.trials[0].state == TrialState.RUNNING
