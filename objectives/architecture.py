@@ -26,6 +26,7 @@ class VariableDropout(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Drop each unit at the rate while training. (batch, ...) -> (batch, ...)."""
         if not training:
             return inputs
         return tf.nn.experimental.stateless_dropout(
@@ -33,6 +34,7 @@ class VariableDropout(keras.layers.Layer):
         )
 
     def compute_output_shape(self, input_shape: Any) -> Any:
+        """Dropout keeps every shape."""
         return input_shape
 
 

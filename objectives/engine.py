@@ -27,7 +27,9 @@ Floats = NDArray[np.float32]
 
 # Optimizers whose update of one weight looks at no other weight. Their weights can lie in one
 # vector, which turns a dozen small operations a variable into a dozen large ones a step.
-ELEMENTWISE = frozenset(["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD"])
+ELEMENTWISE = frozenset(
+    ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD"]
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,7 +161,10 @@ class Program:
             best.assign(variable.value)
 
     def give_best(self, model: keras.Model) -> list[Floats]:
-        """Set a stock model of this architecture to the kept weights; return `model.get_weights()`."""
+        """Set a stock model of this architecture to the kept weights, and return them.
+
+        They come back as `Model.get_weights` orders them.
+        """
         kept = [best.numpy() for best in self._best]
         if self._flat:
             parts = np.split(kept[0], np.cumsum(self._sizes)[:-1])

@@ -140,7 +140,7 @@ def _standardised(columns: Sequence[NumericColumn], x: Any, clip: float) -> Any:
 
 def _one_hot(column: CategoricalColumn, x: Any) -> Any:
     # The token for unlisted levels must differ from every level, even from a level "[UNK]".
-    token = "[UNK]"
+    token = "[UNK]"  # noqa: S105, no password
     while token in column.levels:
         token = f"[{token}]"
     lookup = keras.layers.StringLookup(

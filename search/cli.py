@@ -5,16 +5,28 @@ turns the error trees of the three rooms into one line and an exit code (`search
 Everything heavy is imported inside the command that needs it, so that `--help` answers at once.
 """
 
+import functools
 import json
 import signal
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, cast
 
 import typer
 
-from search.exits import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from objectives.errors import ObjectiveError
+from search.errors import Interrupted, SearchError, SearchFailedError
+from search.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from search.study import Study
+
+DEBUG = "--debug"
 
 app = typer.Typer(
     name="dampen",
@@ -25,6 +37,40 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def answering(command: Command) -> Command:
+    """Turn what a command raises into one line and an exit code; `--debug` lets it through."""
+
+    @functools.wraps(command)
+    def answered(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except Interrupted as interrupted:
+            _print_interrupted(interrupted)
+            raise SystemExit(EXIT_INTERRUPTED) from None
+        except KeyboardInterrupt:
+            raise SystemExit(EXIT_INTERRUPTED) from None
+        except (SearchError, ObjectiveError, StorageError) as error:
+            if DEBUG in sys.argv:
+                raise
+            typer.echo(f"dampen: {error}", err=True)
+            failed = isinstance(error, SearchFailedError)
+            raise SystemExit(EXIT_FAILED if failed else EXIT_USAGE) from None
+        except Exception as error:
+            if DEBUG in sys.argv:
+                raise
+            typer.echo(
+                f"dampen: unexpected {type(error).__name__}: {error}. "
+                f"`dampen {DEBUG} ...` shows where it came from.",
+                err=True,
+            )
+            raise SystemExit(EXIT_FAILED) from None
+
+    return cast("Command", answered)
+
 
 Storage = Annotated[
     str | None,
@@ -42,24 +88,23 @@ TrialNumber = Annotated[
 
 @app.callback()
 def options(
-    context: typer.Context,
     show_version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
     ] = False,
-    debug: Annotated[bool, typer.Option(help="Show where an error came from.")] = False,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show where an error came from.")] = False,
 ) -> None:
     """Find how much to regularise a Keras network on a table."""
     if show_version:
         typer.echo(f"dampen {version('dampen')}")
         raise typer.Exit
-    context.obj = {"debug": debug}
 
 
 @app.command()
+@answering
 def launch(
     data: Annotated[
         str,
-        typer.Argument(metavar="[DATA]", help="A CSV or Parquet file, or `breast-cancer`."),
+        typer.Argument(metavar="DATA", help="A CSV or Parquet file, or `breast-cancer`."),
     ] = "breast-cancer",
     target: Annotated[
         str | None,
@@ -111,15 +156,16 @@ def launch(
         max_epochs=max_epochs,
         patience=patience,
     )
-    _print_end(found.figures, as_json=as_json)
+    _print_end(found, as_json=as_json)
 
 
 @app.command()
+@answering
 def resume(
     study: Annotated[
         str | None,
         typer.Argument(
-            metavar="[STUDY]", help="Name of the study. [default: the latest unfinished]"
+            metavar="STUDY", help="Name of the study. [default: the latest unfinished]"
         ),
     ] = None,
     storage: Storage = None,
@@ -141,10 +187,11 @@ def resume(
     from search import study as studies
 
     found = studies.resume(study, storage=storage, trials=trials, timeout=timeout, workers=workers)
-    _print_end(found.figures, as_json=as_json)
+    _print_end(found, as_json=as_json)
 
 
 @app.command("studies")
+@answering
 def list_all(storage: Storage = None, as_json: AsJson = False) -> None:
     """List the studies in the storage."""
     from search.figures import summary_json
@@ -160,6 +207,7 @@ def list_all(storage: Storage = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
+@answering
 def show(
     study: StudyName,
     trial: TrialNumber = None,
@@ -172,16 +220,18 @@ def show(
 
     found = load(study, storage=storage)
     if trial is None:
-        _print_json(found.figures.to_json()) if as_json else print_study(_console(), found.figures)
-    else:
-        figures = found.trial(trial)
         if as_json:
-            _print_json(figures.to_json())
+            _print_json(found.figures.to_json())
         else:
-            print_trial(_console(), found.name, figures)
+            print_study(_console(), found.figures)
+    elif as_json:
+        _print_json(found.trial(trial).to_json())
+    else:
+        print_trial(_console(), found.name, found.trial(trial))
 
 
 @app.command()
+@answering
 def dashboard(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
@@ -197,6 +247,7 @@ def dashboard(
 
 
 @app.command()
+@answering
 def export(
     study: StudyName,
     output: Annotated[
@@ -220,6 +271,7 @@ def export(
 
 
 @app.command()
+@answering
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="An exported .keras file.")],
     data: Annotated[
@@ -239,40 +291,7 @@ def predict(
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     signal.signal(signal.SIGTERM, _interrupt)
-    debug = "--debug" in sys.argv[1:]
-    try:
-        app(standalone_mode=False)
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
-    except Exception as error:
-        if debug:
-            raise
-        _refuse(error)
-    sys.exit(EXIT_DONE)
-
-
-def _refuse(error: Exception) -> NoReturn:
-    """Print the one line that an error deserves, and exit with its code."""
-    import click
-
-    from objectives.errors import ObjectiveError
-    from search.errors import SearchError, SearchFailedError
-    from storage.errors import StorageError
-
-    if isinstance(error, click.ClickException):
-        error.show()
-        sys.exit(error.exit_code)
-    if isinstance(error, click.exceptions.Abort):
-        sys.exit(EXIT_INTERRUPTED)
-    if isinstance(error, SearchError | ObjectiveError | StorageError):
-        typer.echo(f"dampen: {error}", err=True)
-        sys.exit(EXIT_FAILED if isinstance(error, SearchFailedError) else EXIT_USAGE)
-    typer.echo(
-        f"dampen: unexpected {type(error).__name__}: {error}. "
-        "`dampen --debug ...` shows where it came from.",
-        err=True,
-    )
-    sys.exit(EXIT_FAILED)
+    app()
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
@@ -280,20 +299,31 @@ def _interrupt(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _print_end(figures: Any, *, as_json: bool) -> None:
+def _print_end(study: "Study", *, as_json: bool) -> None:
     from search.terminal import print_study
+    from search.wording import resume_command
 
+    figures = study.figures
     if as_json:
         _print_json(figures.to_json())
     else:
         print_study(_console(), figures)
+    if figures.state != "finished":
+        typer.echo(f"To go on: {resume_command(study.name, study.url)}", err=True)
+
+
+def _print_interrupted(interrupted: Interrupted) -> None:
+    from search.study import load
+
+    typer.echo("Interrupted; every finished trial is kept.", err=True)
+    _print_end(load(interrupted.study, storage=interrupted.url), as_json="--json" in sys.argv)
 
 
 def _print_json(document: Any) -> None:
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def _console() -> Any:
+def _console() -> "Console":
     from rich.console import Console
 
     return Console(highlight=False)

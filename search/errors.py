@@ -6,6 +6,9 @@
      +-- TrialError          no such trial, or a trial without what was asked for
      +-- SearchFailedError   the search ran and could not go on: every trial fails, workers die
 
+    KeyboardInterrupt
+     +-- Interrupted         Ctrl-C or SIGTERM while a study ran; it knows which one to resume
+
 The first three are wrong usage (exit code 2), the last is a failure (exit code 1). `objectives` and
 `storage` have trees of their own, `objectives/errors.py` and `storage/errors.py`.
 """
@@ -29,3 +32,12 @@ class TrialError(SearchError):
 
 class SearchFailedError(SearchError):
     """A search ran and could not go on."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A search was interrupted, and stopped in good order."""
+
+    def __init__(self, study: str, url: str) -> None:
+        super().__init__(f"study `{study}` was interrupted")
+        self.study = study
+        self.url = url  # may carry a password

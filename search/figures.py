@@ -51,6 +51,10 @@ class TrialFigures:
     reason: str | None  # why it was pruned or failed
     learning_curve: dict[str, list[float]]  # per epoch: training_loss, validation_loss, ..._auc
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as JSON values."""
+        return asdict(self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudyFigures:

@@ -109,7 +109,7 @@ class _Pool:
                 reclaim_orphans(self._db, self._orders.study_id)
 
     def _start(self) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
-        log = tempfile.TemporaryFile()
+        log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the worker
         process = subprocess.Popen(
             # -P: a file called search.py in the current folder must not stand in for this package
             [sys.executable, "-P", "-m", "search.worker", self._orders.study, self._orders.folder],

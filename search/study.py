@@ -7,7 +7,7 @@ writes what the study is to do into the database, and lets `search/pool.py` do i
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,7 @@ from objectives.dataset import Table, read_table
 from objectives.errors import DataError
 from objectives.preparation import Prepared, load_prepared, prepare, save_prepared
 from search.duration import parse_duration
-from search.errors import SettingError, StudyChangedError
+from search.errors import Interrupted, SettingError, StudyChangedError
 from search.figures import StudyFigures, TrialFigures, study_figures, trial_figures
 from search.pool import Orders, run_pool
 from search.progress import Progress
@@ -32,6 +32,7 @@ from search.settings import (
     DataIdentity,
     Settings,
     check_choices,
+    check_same_data,
     check_same_space,
     installed_versions,
     stored_space,
@@ -50,7 +51,7 @@ class Study:
     """A study in a storage. `figures` is read when it is first asked for, and then kept."""
 
     name: str
-    url: str | None = None  # as for `launch`'s `storage`
+    url: str = field(repr=False)  # may carry a password
 
     @cached_property
     def figures(self) -> StudyFigures:
@@ -99,7 +100,7 @@ def launch(
         SettingError, objectives.errors.DataError, storage.errors.StorageError: something given
             cannot be used; no study was made.
         SearchFailedError: the first trials all failed alike, or the workers keep dying.
-        KeyboardInterrupt: Ctrl-C; what was finished is kept, and `resume` goes on.
+        Interrupted: Ctrl-C, as a KeyboardInterrupt; what was finished is kept for `resume`.
     """
     check_choices(
         trials=trials,
@@ -157,8 +158,7 @@ def resume(
 
     Raises:
         StudyChangedError: the data or the space are not what the study was launched with.
-        SettingError, storage.errors.StorageError, SearchFailedError, KeyboardInterrupt: as for
-            `launch`.
+        SettingError, storage.errors.StorageError, SearchFailedError, Interrupted: as for `launch`.
     """
     db = open_database(storage, create=False)
     record = load_study(db, study) if study is not None else _latest(db)
@@ -209,8 +209,11 @@ def _run(
         workers=settings.workers if workers is None else workers,
         deadline=None if limit is None else time.monotonic() + limit,
     )
-    with Progress(db, record, shown=progress) as shown:
-        run_pool(db, orders, shown.watch)
+    try:
+        with Progress(db, record, shown=progress) as shown:
+            run_pool(db, orders, shown.watch)
+    except KeyboardInterrupt:
+        raise Interrupted(record.name, db.url) from None
     return Study(name=record.name, url=db.url)
 
 
@@ -258,7 +261,7 @@ def same_data(db: Database, record: StudyRecord, settings: Settings) -> Path:
             "Put the file back to resume."
         )
     table = read_table(then.source, then.target)
-    checksame_data(record.name, then, DataIdentity.of(table, then.source))
+    check_same_data(record.name, then, DataIdentity.of(table, then.source))
     folder = _prepared_folder(db, settings)
     prepared = _prepared(folder, table, settings.seed)
     space = stored_space(regularization_space(len(prepared.y_train)))

@@ -108,12 +108,14 @@ def _training(bench: Bench, params: dict[str, Any], seed: int) -> Training:
 
 def _keep(db: Database, claim: Claim, outcome: Outcome, reason: str | None) -> None:
     """Store all that a trial left behind: weights first, since a crash may lose them unrecorded."""
-    metrics = asdict(outcome.metrics) if outcome.metrics else {}
+    metrics: dict[str, Any] = asdict(outcome.metrics) if outcome.metrics else {}
     if outcome.weights and reason is None:
         file = io.BytesIO()
         np.savez(file, *outcome.weights, allow_pickle=False)
         save_artifact(db, claim, filename=WEIGHTS_FILE, content=file.getvalue())
-    small = {k: metrics[k] for k in ("accuracy", "f1", "log_loss") if k in metrics}
+    small: dict[str, Any] = {
+        name: metrics[name] for name in ("accuracy", "f1", "log_loss") if name in metrics
+    }
     record_evaluation(
         db,
         claim,

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from search.space import hyperparameters
-from storage.url import redact
+from storage.url import redact, resolve_url
 
 
 def say_network(params: Mapping[str, Any]) -> str:
-    """Return a trial's network in one line: `128-64 relu, dropout 0.21, L1 off, L2 3.2e-04, ...`."""
+    """Return a network in one line: `128-64 relu, dropout 0.21, L1 off, L2 3.2e-04, ...`."""
     chosen = hyperparameters(params)
     widths = "-".join(str(width) for width in chosen.widths)
     normalization = "" if chosen.normalization == "none" else f" {chosen.normalization} norm,"
@@ -20,10 +20,12 @@ def say_network(params: Mapping[str, Any]) -> str:
     )
 
 
-def resume_command(study: str, url: str, *, is_default: bool) -> str:
-    """Return the command that goes on with a study; a password is left out of its URL."""
-    storage = "" if is_default else f" --storage {shlex.quote(redact(url))}"
-    return f"dampen resume {shlex.quote(study)}{storage}"
+def resume_command(study: str, url: str) -> str:
+    """Return the command that goes on with a study from this folder, without a password."""
+    command = f"dampen resume {shlex.quote(study)}"
+    if url == resolve_url(None):
+        return command
+    return f"{command} --storage {shlex.quote(redact(url))}"
 
 
 def _strength(value: float, form: str) -> str:

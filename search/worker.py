@@ -30,7 +30,7 @@ ALIKE = 3  # a study whose first trials, this many, all fail with one message ca
 
 
 def main(study: str, folder: Path, threads: int = 1) -> int:
-    """Run trials of the study; return EXIT_DONE when none is left, EXIT_ALL_FAIL when they all fail."""
+    """Run trials of the study until none is left to claim, or the first ones all failed alike."""
     stop = threading.Event()
     threading.Thread(target=_watch_lifeline, args=(stop,), daemon=True).start()
     configure_process(threads)

@@ -97,7 +97,7 @@ def bind(*, host: str, port: int) -> WSGIServer:
 def address_of(server: WSGIServer) -> str:
     """Returns the address to type into a browser."""
     host, port = str(server.server_address[0]), server.server_address[1]
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104, compared, not bound
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
 
 
@@ -124,7 +124,7 @@ class _V6Server(_Server):
 
 
 class _QuietHandler(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, the overridden signature
         """One line a request would bury the address that was printed."""
 
 
