@@ -164,9 +164,7 @@ def launch(
 def resume(
     study: Annotated[
         str | None,
-        typer.Argument(
-            metavar="STUDY", help="Name of the study. [default: the latest unfinished]"
-        ),
+        typer.Argument(metavar="STUDY", help="Name of the study. [default: the latest unfinished]"),
     ] = None,
     storage: Storage = None,
     trials: Annotated[

@@ -1,8 +1,7 @@
 """One trial, from its claim to its value: where the three rooms meet.
 
-`storage` says which trial is ours, `search` draws its parameters, `objectives` trains it, `storage`
-keeps what came out, and only then is the value told to Optuna: a value that was told has all that
-belongs to it.
+`storage` says which trial is ours, `search` draws its parameters, `objectives` trains it, and
+`storage` keeps what came out, value and all, in one write: a finished trial lacks nothing.
 """
 
 import io
@@ -27,7 +26,7 @@ from search.space import hyperparameters
 from storage.artifacts import save_artifact
 from storage.claims import Claim, requeue_trial
 from storage.database import Database
-from storage.evaluations import record_evaluation
+from storage.evaluations import finish_trial
 from storage.parameters import record_parameters
 
 WEIGHTS_FILE = "weights.npz"
@@ -83,12 +82,7 @@ def run_trial(bench: Bench, claim: Claim, stopping: Callable[[], bool]) -> Trial
     reason = f"behind the other trials at epoch {pruned_at}" if pruned_at else None
     if outcome.verdict == "diverged":
         reason = f"the loss became NaN or infinite in epoch {len(outcome.epochs) + 1}"
-    _keep(bench.db, claim, outcome, reason)
-    if reason is not None or outcome.metrics is None:
-        study.tell(trial, state=TrialState.PRUNED)
-        return TrialState.PRUNED
-    study.tell(trial, outcome.metrics.roc_auc)
-    return TrialState.COMPLETE
+    return _finish(bench.db, claim, outcome, reason)
 
 
 def _training(bench: Bench, params: dict[str, Any], seed: int) -> Training:
@@ -106,19 +100,26 @@ def _training(bench: Bench, params: dict[str, Any], seed: int) -> Training:
     )
 
 
-def _keep(db: Database, claim: Claim, outcome: Outcome, reason: str | None) -> None:
-    """Store all that a trial left behind: weights first, since a crash may lose them unrecorded."""
+def _finish(db: Database, claim: Claim, outcome: Outcome, reason: str | None) -> TrialState:
+    """Store all that a trial left behind, its value with the last write.
+
+    A diverged trial is pruned rather than failed: samplers never see failed trials, and would draw
+    from where it diverged again and again.
+    """
     metrics: dict[str, Any] = asdict(outcome.metrics) if outcome.metrics else {}
-    if outcome.weights and reason is None:
+    state = TrialState.COMPLETE if reason is None else TrialState.PRUNED
+    if state == TrialState.COMPLETE:
         file = io.BytesIO()
         np.savez(file, *outcome.weights, allow_pickle=False)
         save_artifact(db, claim, filename=WEIGHTS_FILE, content=file.getvalue())
     small: dict[str, Any] = {
         name: metrics[name] for name in ("accuracy", "f1", "log_loss") if name in metrics
     }
-    record_evaluation(
+    finish_trial(
         db,
         claim,
+        state=state,
+        value=metrics.get("roc_auc"),
         evaluation={
             "metrics": metrics,
             "epochs": len(outcome.epochs),
@@ -139,3 +140,4 @@ def _keep(db: Database, claim: Claim, outcome: Outcome, reason: str | None) -> N
             **({"reason": reason} if reason else {}),
         },
     )
+    return state

@@ -6,6 +6,7 @@ the pool asks for a stop or because the pool itself was killed, the worker gives
 leaves. This is the only process that loads TensorFlow for a search.
 """
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -22,6 +23,7 @@ from search.trial import Bench, run_trial
 from storage.claims import Claim, claim_trial
 from storage.database import Database, close, open_database
 from storage.errors import ClaimLostError, StorageError
+from storage.evaluations import finish_trial
 from storage.studies import load_study
 from storage.workers import beat, end_worker, register_worker
 
@@ -79,8 +81,15 @@ def _work(bench: Bench, study_id: int, worker_id: str, stop: threading.Event) ->
 def _fail(bench: Bench, claim: Claim, error: Exception) -> str:
     """Fail the trial with its message, which is returned; the search goes on."""
     message = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
-    bench.db.optuna.set_trial_user_attr(claim.trial_id, "error", message)
-    bench.db.optuna.set_trial_state_values(claim.trial_id, TrialState.FAIL)
+    finish_trial(
+        bench.db,
+        claim,
+        state=TrialState.FAIL,
+        value=None,
+        evaluation={"reason": message},
+        learning_curve={},
+        attributes={"error": message},
+    )
     return message
 
 
@@ -93,7 +102,8 @@ def _all_fail_alike(bench: Bench) -> bool:
 
 
 def _watch_lifeline(stop: threading.Event) -> None:
-    while sys.stdin.buffer.read(1024):
+    # os.read, since a thread inside sys.stdin's own buffer aborts the interpreter when it exits
+    while os.read(sys.stdin.fileno(), 1024):
         pass
     stop.set()
 

@@ -136,9 +136,7 @@ def put_back(connection: Connection, trial_id: int) -> None:
         )
     )
     connection.execute(
-        update(own_trials)
-        .where(own_trials.c.trial_id == trial_id)
-        .values(worker_id=None, evaluation=None, learning_curve=None)
+        update(own_trials).where(own_trials.c.trial_id == trial_id).values(worker_id=None)
     )
     connection.execute(
         update(trials).where(trials.c.trial_id == trial_id).values(state=TrialState.WAITING)

@@ -1,20 +1,24 @@
-"""What came out of a trial: its figures and its learning curve, written in one transaction.
+"""What came out of a trial: figures, learning curve, value and state, in one transaction.
 
-Nothing can be attached to a trial once its value was told, so this is written just before. Figures
-that are not finite numbers (a diverged loss) are kept: Python's JSON reads NaN and Infinity back.
+A trial that is finished has all that belongs to it, and a late result of a reclaimed trial is
+refused whole: that is why the value is not left to Optuna's `tell`, which cannot know who owns the
+trial. Figures that are not finite numbers (a diverged loss) are kept: Python's JSON reads NaN and
+Infinity back.
 Next: `artifacts.py` for files.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optuna.trial import TrialState
 from sqlalchemy import Select, delete, insert, select, update
 
-from storage.claims import Claim, check_claim
+from storage.claims import Claim, check_claim, utc_host_now
 from storage.database import Database, reading, writing
-from storage.schema import own_trials, trial_user_attributes, trials
+from storage.schema import own_trials, trial_user_attributes, trial_values, trials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,17 +33,21 @@ class Evaluation:
     learning_curve: Any  # as it was recorded: an object or an array; None where it was not read
 
 
-def record_evaluation(
+def finish_trial(
     db: Database,
     claim: Claim,
     *,
+    state: TrialState,
+    value: float | None,
     evaluation: Mapping[str, Any],
     learning_curve: Mapping[str, Any] | Sequence[Any],
     attributes: Mapping[str, Any],
 ) -> None:
-    """Stores what came out of a trial, before its value is told.
+    """Ends a trial and stores what came out of it, all or nothing.
 
     Args:
+        state: COMPLETE, PRUNED or FAIL.
+        value: finite, for a trial that is COMPLETE; None or finite for one that is PRUNED.
         evaluation: the figures, anything JSON can hold.
         learning_curve: one record an epoch, or one array a quantity.
         attributes: a few small values that become Optuna's user attributes, which the dashboard
@@ -47,7 +55,9 @@ def record_evaluation(
 
     Raises:
         ClaimLostError: the trial was reclaimed or finished meanwhile; nothing was written.
+        ValueError: the state and the value do not go together.
     """
+    _check_end(state, value)
     values = {
         "evaluation": json.dumps(dict(evaluation)),
         "learning_curve": json.dumps(
@@ -71,6 +81,27 @@ def record_evaluation(
         )
         if rows:
             connection.execute(insert(trial_user_attributes), rows)
+        if value is not None:
+            connection.execute(insert(trial_values).values(_value_row(claim.trial_id, value)))
+        connection.execute(
+            update(trials)
+            .where(trials.c.trial_id == claim.trial_id)
+            .values(state=state, datetime_complete=utc_host_now())
+        )
+
+
+def _check_end(state: TrialState, value: float | None) -> None:
+    if not state.is_finished():
+        raise ValueError(f"`state` must be COMPLETE, PRUNED or FAIL; got {state.name}.")
+    if value is None and state == TrialState.COMPLETE:
+        raise ValueError("`value` must be a finite number for a COMPLETE trial; got None.")
+    if value is not None and (state == TrialState.FAIL or not math.isfinite(value)):
+        raise ValueError(f"`value` must be finite, or None for FAIL; got {value} ({state.name}).")
+
+
+def _value_row(trial_id: int, value: float) -> dict[str, Any]:
+    finite = trial_values.c.value_type.type.python_type.FINITE
+    return {"trial_id": trial_id, "objective": 0, "value": value, "value_type": finite}
 
 
 def read_evaluation(db: Database, trial_id: int) -> Evaluation | None:

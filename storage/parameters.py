@@ -104,7 +104,7 @@ def _distributions_of_trial(connection: Connection, trial_id: int) -> dict[str, 
     query = select(trial_params.c.param_name, trial_params.c.distribution_json).where(
         trial_params.c.trial_id == trial_id
     )
-    return dict(connection.execute(query))
+    return dict(connection.execute(query).all())
 
 
 def _any_distribution(connection: Connection, study_id: int, name: str) -> str | None:

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from storage.claims import Claim, claim_trial
 from storage.database import Database, open_database
 from storage.errors import ClaimLostError
-from storage.evaluations import read_evaluation, read_evaluations, record_evaluation
+from storage.evaluations import finish_trial, read_evaluation, read_evaluations
 from storage.resume import reclaim_orphans
 from storage.studies import StudyRecord
 from storage.workers import end_worker, register_worker
@@ -19,6 +19,7 @@ Query = Callable[..., list[tuple[Any, ...]]]
 
 _FIGURES = {"accuracy": 0.9, "confusion": [[40, 2], [3, 50]], "verdict": "learned"}
 _CURVE = {"loss": [0.7, 0.5], "auc": [0.6, 0.8]}
+_COMPLETE: dict[str, Any] = {"state": TrialState.COMPLETE, "value": 0.8}
 
 
 @pytest.fixture
@@ -31,8 +32,13 @@ def claim(db: Database, study: StudyRecord, worker_id: str) -> Claim:
 def test_evaluation_reads_back_through_another_connection(
     db: Database, url: str, study: StudyRecord, claim: Claim
 ) -> None:
-    record_evaluation(
-        db, claim, evaluation=_FIGURES, learning_curve=_CURVE, attributes={"f1": 0.8, "why": "ok"}
+    finish_trial(
+        db,
+        claim,
+        **_COMPLETE,
+        evaluation=_FIGURES,
+        learning_curve=_CURVE,
+        attributes={"f1": 0.8, "why": "ok"},
     )
     other = open_database(url, create=False)
     found = read_evaluation(other, claim.trial_id)
@@ -46,7 +52,7 @@ def test_evaluation_reads_back_through_another_connection(
 def test_evaluations_of_a_study_are_read_without_their_curves_unless_asked(
     db: Database, study: StudyRecord, claim: Claim
 ) -> None:
-    record_evaluation(db, claim, evaluation=_FIGURES, learning_curve=[1, 2], attributes={})
+    finish_trial(db, claim, **_COMPLETE, evaluation=_FIGURES, learning_curve=[1, 2], attributes={})
     assert read_evaluations(db, study.study_id)[0].learning_curve is None
     with_curves = read_evaluations(db, study.study_id, learning_curves=True)
     assert with_curves[0].learning_curve == [1, 2]
@@ -62,7 +68,7 @@ def test_trial_without_figures_has_no_evaluation(
 
 def test_figures_of_a_diverged_trial_are_kept(db: Database, claim: Claim) -> None:
     curve = {"loss": [1.0, math.inf, math.nan]}
-    record_evaluation(db, claim, evaluation={}, learning_curve=curve, attributes={})
+    finish_trial(db, claim, **_COMPLETE, evaluation={}, learning_curve=curve, attributes={})
     found = read_evaluation(db, claim.trial_id)
     assert found is not None
     first, second, third = found.learning_curve["loss"]
@@ -70,19 +76,50 @@ def test_figures_of_a_diverged_trial_are_kept(db: Database, claim: Claim) -> Non
     assert math.isnan(third)
 
 
-def test_recording_again_replaces_what_was_there(db: Database, claim: Claim) -> None:
-    for value in (0.1, 0.2):
-        record_evaluation(
-            db,
-            claim,
-            evaluation={"f1": value},
-            learning_curve=[],
-            attributes={"f1": value},
+def test_finished_trial_is_as_optuna_would_have_told_it(db: Database, claim: Claim) -> None:
+    finish_trial(
+        db,
+        claim,
+        state=TrialState.PRUNED,
+        value=0.625,
+        evaluation={},
+        learning_curve=[],
+        attributes={},
+    )
+    trial = db.optuna.get_trial(claim.trial_id)
+    assert (trial.state, trial.value) == (TrialState.PRUNED, 0.625)
+    assert trial.datetime_start is not None
+    assert trial.datetime_complete is not None
+    assert trial.datetime_complete >= trial.datetime_start
+
+
+@pytest.mark.parametrize(
+    ("state", "value"),
+    [
+        (TrialState.COMPLETE, None),
+        (TrialState.COMPLETE, math.nan),
+        (TrialState.PRUNED, math.inf),
+        (TrialState.FAIL, 0.5),
+        (TrialState.RUNNING, None),
+    ],
+)
+def test_state_and_value_that_do_not_go_together_are_refused(
+    db: Database, claim: Claim, state: TrialState, value: float | None
+) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        finish_trial(
+            db, claim, state=state, value=value, evaluation={}, learning_curve=[], attributes={}
         )
+    assert db.optuna.get_trial(claim.trial_id).state == TrialState.RUNNING
+
+
+def test_trial_is_finished_once(db: Database, claim: Claim) -> None:
+    finish_trial(db, claim, **_COMPLETE, evaluation=_FIGURES, learning_curve=[], attributes={})
+    with pytest.raises(ClaimLostError, match="it is COMPLETE"):
+        finish_trial(db, claim, **_COMPLETE, evaluation={}, learning_curve=[], attributes={})
     found = read_evaluation(db, claim.trial_id)
     assert found is not None
-    assert found.evaluation == {"f1": 0.2}
-    assert db.optuna.get_trial(claim.trial_id).user_attrs == {"f1": 0.2}
+    assert found.evaluation == _FIGURES
 
 
 def test_late_result_of_a_reclaimed_trial_is_refused_whole(
@@ -92,37 +129,41 @@ def test_late_result_of_a_reclaimed_trial_is_refused_whole(
     end_worker(db, claim.worker_id)
     assert reclaim_orphans(db, study.study_id) == [0]
     with pytest.raises(ClaimLostError, match="it is WAITING"):
-        record_evaluation(
-            db, claim, evaluation=_FIGURES, learning_curve=[], attributes={"late": True}
+        finish_trial(
+            db,
+            claim,
+            **_COMPLETE,
+            evaluation=_FIGURES,
+            learning_curve=[],
+            attributes={"late": True},
         )
     second = claim_trial(db, study.study_id, register_worker(db, study.study_id))
     assert second is not None
     assert (second.number, second.attempt) == (0, 2)
     with pytest.raises(ClaimLostError, match="was given to"):
-        record_evaluation(
-            db, claim, evaluation=_FIGURES, learning_curve=[], attributes={"late": True}
+        finish_trial(
+            db,
+            claim,
+            **_COMPLETE,
+            evaluation=_FIGURES,
+            learning_curve=[],
+            attributes={"late": True},
         )
     assert query("SELECT evaluation FROM dampen_trials") == [(None,)]
     assert query("SELECT * FROM trial_user_attributes") == []
 
 
-def test_finished_trial_takes_no_evaluation(db: Database, claim: Claim) -> None:
-    db.optuna.set_trial_state_values(claim.trial_id, TrialState.COMPLETE, [0.5])
-    with pytest.raises(ClaimLostError, match="it is COMPLETE"):
-        record_evaluation(db, claim, evaluation={}, learning_curve=[], attributes={})
-
-
 def test_deleted_trial_takes_no_evaluation(db: Database, study: StudyRecord, claim: Claim) -> None:
     db.optuna.delete_study(study.study_id)
     with pytest.raises(ClaimLostError, match="was deleted"):
-        record_evaluation(db, claim, evaluation={}, learning_curve=[], attributes={})
+        finish_trial(db, claim, **_COMPLETE, evaluation={}, learning_curve=[], attributes={})
 
 
 def test_what_json_cannot_hold_is_refused_before_anything_is_written(
     db: Database, claim: Claim, query: Query
 ) -> None:
     with pytest.raises(TypeError):
-        record_evaluation(
-            db, claim, evaluation={"model": object()}, learning_curve=[], attributes={}
+        finish_trial(
+            db, claim, **_COMPLETE, evaluation={"model": object()}, learning_curve=[], attributes={}
         )
     assert query("SELECT evaluation FROM dampen_trials") == [(None,)]

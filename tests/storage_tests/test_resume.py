@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from storage.claims import Claim, claim_trial
 from storage.database import Database
 from storage.errors import StudyNotFoundError
-from storage.evaluations import read_evaluation, record_evaluation
+from storage.evaluations import read_evaluation
 from storage.resume import MAX_ATTEMPTS, reclaim_orphans
 from storage.studies import StudyRecord
 from storage.workers import end_worker, register_worker
@@ -91,7 +91,6 @@ def test_what_a_pruner_would_take_for_the_new_attempts_is_erased(
     db.optuna.set_trial_intermediate_value(claim.trial_id, 1, 0.5)
     db.optuna.set_trial_system_attr(claim.trial_id, "completed_rung_0", 0.5)
     db.optuna.set_trial_system_attr(claim.trial_id, "fixed_params", {"dropout": 0.0})
-    record_evaluation(db, claim, evaluation={"f1": 0.5}, learning_curve=[], attributes={})
     end_worker(db, worker_id)
     assert reclaim_orphans(db, study.study_id) == [0]
     trial = db.optuna.get_trial(claim.trial_id)
