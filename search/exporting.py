@@ -1,21 +1,19 @@
 """A trial's trained network as one portable file.
 
-Loads TensorFlow. The weights are those the trial ended with; nothing is trained again.
+Loads TensorFlow once everything else is found. The weights are those the trial ended with: nothing is
+trained again.
 """
 
 from pathlib import Path
 
-import numpy as np
-
-from objectives.export import export_model
-from objectives.network import build_network
 from objectives.preparation import load_prepared
+from objectives.quiet import load_tensorflow
 from search.errors import TrialError
 from search.figures import best_trial, find_trial, trial_figures
 from search.settings import Settings
 from search.space import hyperparameters
 from search.study import same_data
-from search.trial import WEIGHTS_FILE
+from search.weights import WEIGHTS_FILE, unpack
 from storage.artifacts import find_artifact
 from storage.database import open_database
 from storage.studies import load_study
@@ -45,11 +43,15 @@ def export(study: str, path: Path, *, trial: int | None = None, storage: str | N
             f"only a complete trial has a trained model; trial {chosen.number} of `{study}` is "
             f"{figures.state}. `dampen show {study}` lists the best ones."
         )
-    prepared = load_prepared(same_data(db, record, settings))
-    network = build_network(prepared.x_train.shape[1], hyperparameters(chosen.params), seed=0)
     file = find_artifact(db, chosen._trial_id, WEIGHTS_FILE)
-    with np.load(file, allow_pickle=False) as stored:
-        network.set_weights([stored[name] for name in stored.files])
+    prepared = load_prepared(same_data(db, record, settings))
+
+    load_tensorflow()  # it takes seconds, so everything that can be refused comes before
+    from objectives.export import export_model
+    from objectives.network import build_network
+
+    network = build_network(prepared.x_train.shape[1], hyperparameters(chosen.params), seed=0)
+    network.set_weights(unpack(file))
     export_model(
         network,
         prepared.preprocessing,

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from objectives.errors import DataError
-from objectives.scoring import predict_batches
+from objectives.quiet import load_tensorflow
 
 
 def predict_file(model: Path, data: Path, output: Path) -> int:
@@ -26,6 +26,9 @@ def predict_file(model: Path, data: Path, output: Path) -> int:
             f"predictions must go into an existing folder; `{output.parent}` is none. "
             "Make the folder, or choose another with -o."
         )
+    load_tensorflow()
+    from objectives.scoring import predict_batches
+
     batches = predict_batches(model, data)
     beside = output.with_name(f".{output.name}.{os.getpid()}")
     rows = 0

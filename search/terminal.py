@@ -41,8 +41,9 @@ def print_study(console: Console, figures: StudyFigures) -> None:
     labels = figures.data["labels"]
     console.print(f"[bold]{figures.study}[/] is {figures.state}")
     console.print(
-        f"data    {figures.data['name']}: {figures.data['rows']} rows, target "
-        f"{figures.data['target']} (positive: {labels[1]}, negative: {labels[0]})"
+        f"data    {figures.data['name']}, {figures.data['rows']} rows; "
+        f"{figures.data['target']}: {labels[1]} (positive) or {labels[0]}",
+        markup=False,
     )
     console.print(f"trials  {counts} of {figures.planned_trials} planned")
     console.print(f"time    {format_duration(figures.seconds)}, seed {figures.seed}")

@@ -4,13 +4,11 @@
 `storage` keeps what came out, value and all, in one write: a finished trial lacks nothing.
 """
 
-import io
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
-import numpy as np
 import optuna
 from numpy.typing import NDArray
 from optuna.trial import TrialState
@@ -23,13 +21,12 @@ from search.pruning import make_pruner, rungs
 from search.sampling import draw, make_sampler, trial_seed
 from search.settings import Settings
 from search.space import hyperparameters
+from search.weights import WEIGHTS_FILE, pack
 from storage.artifacts import save_artifact
 from storage.claims import Claim, requeue_trial
 from storage.database import Database
 from storage.evaluations import finish_trial
 from storage.parameters import record_parameters
-
-WEIGHTS_FILE = "weights.npz"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,9 +106,7 @@ def _finish(db: Database, claim: Claim, outcome: Outcome, reason: str | None) ->
     metrics: dict[str, Any] = asdict(outcome.metrics) if outcome.metrics else {}
     state = TrialState.COMPLETE if reason is None else TrialState.PRUNED
     if state == TrialState.COMPLETE:
-        file = io.BytesIO()
-        np.savez(file, *outcome.weights, allow_pickle=False)
-        save_artifact(db, claim, filename=WEIGHTS_FILE, content=file.getvalue())
+        save_artifact(db, claim, filename=WEIGHTS_FILE, content=pack(outcome.weights))
     small: dict[str, Any] = {
         name: metrics[name] for name in ("accuracy", "f1", "log_loss") if name in metrics
     }

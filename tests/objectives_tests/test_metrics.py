@@ -64,15 +64,14 @@ def test_every_metric_is_scikit_learns_at_threshold_one_half(case: tuple[Floats,
     y, logits = case
     found = evaluate(y, logits)
     called = (logits >= 0).astype(int)
-    p = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    z = logits.astype(np.float64)
+    p = np.column_stack([1 / (1 + np.exp(z)), 1 / (1 + np.exp(-z))])  # neither by subtraction
     assert found.roc_auc == roc_auc(y, logits)
     assert found.accuracy == pytest.approx(sklearn.metrics.accuracy_score(y, called), abs=1e-12)
     assert found.f1 == pytest.approx(
         sklearn.metrics.f1_score(y, called, zero_division=0.0), abs=1e-12
     )
-    assert found.log_loss == pytest.approx(
-        sklearn.metrics.log_loss(y, np.column_stack([1 - p, p])), rel=1e-9, abs=1e-12
-    )
+    assert found.log_loss == pytest.approx(sklearn.metrics.log_loss(y, p), rel=1e-9, abs=1e-12)
     matrix = sklearn.metrics.confusion_matrix(y, called, labels=[0, 1])
     assert found.confusion_matrix == tuple(map(tuple, matrix.tolist()))
 

@@ -1,0 +1,194 @@
+"""Two trials share a program exactly when nothing that is compiled in differs."""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from objectives.architecture import architecture_key, penalties, trainable_copy
+
+layers = keras.layers
+Build = Callable[[], keras.Model]
+
+
+def dense(
+    *hidden: keras.layers.Layer, width: int = 4, l1: float = 0.1, **settings: Any
+) -> keras.Model:
+    """Return a network with `hidden` between its two Dense layers, all names Keras's own."""
+    penalty = keras.regularizers.L1L2(l1=l1, l2=0.2)
+    return keras.Sequential(
+        [
+            keras.Input((5,)),
+            layers.Dense(width, kernel_regularizer=penalty, **settings),
+            *hidden,
+            layers.Dense(1),
+        ]
+    )
+
+
+def two_branches(width: int = 4, rate: float = 0.1) -> keras.Model:
+    left, right = keras.Input((5,)), keras.Input((3,))
+    joined = layers.Concatenate()([layers.Dense(width)(left), layers.Dropout(rate)(right)])
+    return keras.Model({"left": left, "right": right}, layers.Dense(1)(joined))
+
+
+def frozen() -> keras.Model:
+    model = dense()
+    model.layers[0].trainable = False
+    return model
+
+
+def key(model: keras.Model, optimizer: keras.Optimizer | None = None) -> Hashable:
+    return architecture_key(model, optimizer or keras.optimizers.Adam(0.01))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (lambda: dense(l1=0.1), lambda: dense(l1=0.0)),
+        (lambda: dense(layers.Dropout(0.5)), lambda: dense(layers.Dropout(0.0, seed=3))),
+        (lambda: dense(name="first"), lambda: dense(name="second")),
+        (dense, dense),
+        (two_branches, lambda: two_branches(rate=0.7)),
+        (
+            lambda: dense(kernel_initializer=keras.initializers.HeNormal(seed=1)),
+            lambda: dense(kernel_initializer=keras.initializers.HeNormal(seed=2)),
+        ),
+        (
+            lambda: dense(keras.Sequential([keras.Input((4,)), layers.Dropout(0.5)])),
+            lambda: dense(keras.Sequential([keras.Input((4,)), layers.Dropout(0.6)])),
+        ),
+    ],
+    ids=["penalty", "dropout rate and seed", "names", "automatic names", "functional", "seeds"]
+    + ["nested"],
+)
+def test_what_a_variable_carries_is_shared(first: Build, second: Build) -> None:
+    assert key(first()) == key(second())
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (dense, lambda: dense(width=5)),
+        (dense, lambda: dense(layers.Dense(4))),
+        (lambda: dense(activation="relu"), lambda: dense(activation="tanh")),
+        (dense, lambda: dense(use_bias=False)),
+        (dense, frozen),
+        (two_branches, lambda: two_branches(width=5)),
+        (lambda: dense(layers.GaussianNoise(0.1)), lambda: dense(layers.GaussianNoise(0.2))),
+        (lambda: dense(layers.AlphaDropout(0.1)), lambda: dense(layers.AlphaDropout(0.2))),
+        (
+            lambda: dense(activity_regularizer=keras.regularizers.L2(0.1)),
+            lambda: dense(activity_regularizer=keras.regularizers.L2(0.2)),
+        ),
+        (
+            lambda: dense(layers.Activation("relu", name="relu")),
+            lambda: dense(layers.Activation("tanh", name="tanh")),
+        ),
+        (
+            lambda: (
+                dense(kernel_regularizer=keras.regularizers.OrthogonalRegularizer(0.1))
+                if False
+                else dense(bias_regularizer=keras.regularizers.OrthogonalRegularizer(0.1))
+            ),
+            lambda: dense(bias_regularizer=keras.regularizers.OrthogonalRegularizer(0.2)),
+        ),
+        (lambda: dense(dtype="float32"), lambda: dense(dtype="mixed_bfloat16")),
+    ],
+    ids=["width", "depth", "activation", "bias", "frozen", "functional", "noise", "alpha dropout"]
+    + ["activity penalty", "activation named like its layer", "other penalty", "precision"],
+)
+def test_what_is_compiled_in_is_not_shared(first: Build, second: Build) -> None:
+    assert key(first()) != key(second())
+
+
+def excluding(*names: str) -> keras.Optimizer:
+    optimizer = keras.optimizers.AdamW(0.01, weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_names=list(names))
+    return optimizer
+
+
+def test_optimizers_share_over_learning_rates() -> None:
+    model, make = dense(), keras.optimizers.Adam
+    assert key(model, make(0.1)) == key(model, make(0.2))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (lambda: keras.optimizers.Adam(0.1), lambda: keras.optimizers.AdamW(0.1)),
+        (lambda: keras.optimizers.Adam(0.1), lambda: keras.optimizers.Adam(0.1, beta_1=0.8)),
+        (lambda: keras.optimizers.Adam(0.1), lambda: keras.optimizers.Adam(0.1, clipnorm=1.0)),
+        (lambda: excluding("bias"), lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1)),
+        (lambda: excluding("bias"), lambda: excluding("kernel")),
+        (
+            lambda: keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 10)),
+            lambda: keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 20)),
+        ),
+    ],
+    ids=["kind", "moment", "clipping", "decay excluded", "decay excluded elsewhere", "schedule"],
+)
+def test_optimizers_do_not_share_over_other_settings(
+    first: Callable[[], keras.Optimizer], second: Callable[[], keras.Optimizer]
+) -> None:
+    model = dense()
+    assert key(model, first()) != key(model, second())
+
+
+class Subclassed(keras.Model):
+    """A model whose layers alone do not describe it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = layers.Dense(4, kernel_regularizer=keras.regularizers.L1(0.1))
+        self.logit = layers.Dense(1)
+
+    def call(self, inputs: Any) -> Any:
+        return self.logit(self.hidden(inputs))
+
+
+def test_a_subclassed_model_shares_with_nothing() -> None:
+    model = Subclassed()
+    model.build((None, 5))
+    assert key(model) != key(model)
+
+
+@pytest.mark.parametrize(
+    ("regularizer", "expected"),
+    [
+        (keras.regularizers.L1(0.1), (0.1, 0.0)),
+        (keras.regularizers.L2(0.2), (0.0, 0.2)),
+        (keras.regularizers.L1L2(0.3, 0.4), (0.3, 0.4)),
+        (keras.regularizers.OrthogonalRegularizer(), None),
+        (None, None),
+    ],
+)
+def test_penalties_are_read_off_each_variable(regularizer: Any, expected: Any) -> None:
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(2, kernel_regularizer=regularizer)])
+    assert penalties(model) == [expected, None]
+
+
+@pytest.mark.parametrize("build", [Subclassed, dense, two_branches], ids=lambda b: b.__name__)
+def test_a_copy_leaves_the_penalties_of_its_model_alone(build: Build) -> None:
+    model = build()
+    model(
+        {"left": np.ones((2, 5)), "right": np.ones((2, 3))}
+        if build is two_branches
+        else np.ones((2, 5))
+    )
+    before = penalties(model)
+    trainable_copy(model)
+    assert penalties(model) == before
+
+
+def test_a_copy_has_the_weights_in_the_same_order() -> None:
+    model = dense(layers.BatchNormalization(), keras.Sequential([layers.Dense(3)]))
+    copy = trainable_copy(model)
+    for ours, theirs in zip(copy.weights, model.weights, strict=True):
+        assert (ours.name, ours.shape, ours.trainable) == (
+            theirs.name,
+            theirs.shape,
+            theirs.trainable,
+        )
