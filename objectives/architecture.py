@@ -13,6 +13,8 @@ import keras
 import tensorflow as tf
 
 PENALTIES = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
+NAMED = ("name", "keras_history", "input_layers", "output_layers")  # where layers' names stand
+COMPILED_IN = ("activity_regularizer", "layer")  # a penalty of outputs, a wrapped layer
 
 
 class VariableDropout(keras.layers.Layer):
@@ -30,7 +32,10 @@ class VariableDropout(keras.layers.Layer):
         if not training:
             return inputs
         return tf.nn.experimental.stateless_dropout(
-            inputs, self.rate, self.seed_generator.next(), noise_shape=self.noise_shape
+            inputs,
+            tf.cast(self.rate, inputs.dtype),
+            self.seed_generator.next(),
+            noise_shape=self.noise_shape,
         )
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -56,11 +61,11 @@ def trainable_copy(model: keras.Model) -> keras.Model:
     """Return a copy whose dropout rates are variables and whose L1 and L2 the engine adds itself.
 
     A subclassed model cannot be copied layer by layer: it is returned as it is, its dropout rates
-    compiled in.
+    and penalties compiled in.
     """
-    copy = model
-    if _copyable(model):
-        copy = keras.models.clone_model(model, clone_function=_variable_layer, recursive=True)
+    if not _copyable(model):
+        return model
+    copy = keras.models.clone_model(model, clone_function=_variable_layer, recursive=True)
     for variable in copy.trainable_variables:
         if type(variable.regularizer) in PENALTIES:
             variable.regularizer = None
@@ -76,6 +81,12 @@ def architecture_key(model: keras.Model, optimizer: keras.Optimizer) -> Hashable
     if isinstance(settings.get("learning_rate"), float):
         settings["learning_rate"] = "variable"
     settings.pop("name", None)
+    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+    excluded = getattr(optimizer, "_exclude_from_weight_decay", ())
+    settings["undecayed"] = [
+        getattr(pattern, "pattern", None),
+        [optimizer._var_key(v) in excluded for v in model.trainable_variables],
+    ]
     parts = [_canonical(model.get_config(), names), type(optimizer).__name__, settings]
     return json.dumps(parts, sort_keys=True, default=str)
 
@@ -93,11 +104,29 @@ def _variable_layer(layer: keras.Layer) -> keras.Layer:
 
 def _canonical(node: Any, names: dict[str, str]) -> Any:
     """Return a Keras configuration without what may change between trials of one program."""
-    if isinstance(node, dict):
-        if node.get("class_name") in ("L1", "L2", "L1L2"):
-            return "penalty"
-        variable = {"seed", "rate"} if "noise_shape" in node else {"seed"}  # Dropout's own
-        return {key: _canonical(value, names) for key, value in node.items() if key not in variable}
     if isinstance(node, (list, tuple)):
         return [_canonical(item, names) for item in node]
+    if not isinstance(node, dict):
+        return node
+    stock = str(node.get("module")).removeprefix("keras.")
+    kind = (stock, node.get("class_name"))
+    if stock == "regularizers" and kind[1] in ("L1", "L2", "L1L2"):
+        return "penalty"
+    kept = {key: value for key, value in node.items() if key != "seed"}
+    if kind == ("layers", "Dropout"):
+        kept["config"] = {**kept["config"], "rate": "variable"}
+    for key, value in kept.items():
+        if key in NAMED:
+            kept[key] = _renamed(value, names)
+        elif key not in COMPILED_IN:
+            kept[key] = _canonical(value, names)
+    return kept
+
+
+def _renamed(node: Any, names: dict[str, str]) -> Any:
+    """Return names, or a structure of them, with each layer's own replaced by its place."""
+    if isinstance(node, dict):
+        return {key: _renamed(value, names) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [_renamed(item, names) for item in node]
     return names.get(node, node) if isinstance(node, str) else node

@@ -42,19 +42,22 @@ class Rows:
     x_validation: Any  # (m, ...)
 
     @property
-    def signature(self) -> tuple[Hashable, ...]:
+    def signature(self) -> Hashable:
         """What a program compiled for these rows takes for granted."""
-        parts = tf.nest.flatten((self.x, self.x_validation))
-        return tuple((tuple(part.shape[1:]), part.dtype.name) for part in parts)
+        features = (self.x, self.x_validation)
+        return str(tf.nest.map_structure(lambda p: (tuple(p.shape[1:]), p.dtype.name), features))
 
 
 def place(x: Any, y: Floats, x_validation: Any, w: Floats | None = None) -> Rows:
-    """Return the arrays as tensors; without `w` every row weighs 1."""
+    """Return the arrays as tensors; without `w` every row weighs 1.
+
+    Features that are mapped from a file stay mapped, so that workers share one copy of them.
+    """
     return Rows(
-        x=tf.nest.map_structure(tf.constant, x),
+        x=tf.nest.map_structure(_tensor, x),
         y=tf.constant(y, tf.float32),
         w=tf.ones(len(y)) if w is None else tf.constant(w, tf.float32),
-        x_validation=tf.nest.map_structure(tf.constant, x_validation),
+        x_validation=tf.nest.map_structure(_tensor, x_validation),
     )
 
 
@@ -74,25 +77,32 @@ class Program:
         self._variables = list(self.model.trainable_variables)
         self._shapes = [tuple(v.shape) for v in self._variables]
         self._sizes = [int(np.prod(s)) for s in self._shapes]
-        self._penalized = [i for i, p in enumerate(penalties(model)) if p is not None]
+        left = penalties(self.model)  # what the model itself still adds to its losses
+        self._penalized = [
+            i for i, p in enumerate(penalties(model)) if p is not None and left[i] is None
+        ]
         self._l1 = tf.Variable(tf.zeros(len(self._penalized)), trainable=False)
         self._l2 = tf.Variable(tf.zeros(len(self._penalized)), trainable=False)
-        self._dropouts = [
-            layer
-            for layer in self.model._flatten_layers(include_self=False)
-            if isinstance(layer, VariableDropout)
-        ]
         statistics = list(self.model.non_trainable_weights)  # such as BatchNormalization's
         self._seeds = [
             v
             for v in self.model.non_trainable_variables
             if not any(v is statistic for statistic in statistics)
         ]
-        self._flat = type(optimizer).__name__ in ELEMENTWISE and not _per_variable(optimizer)
+        constrained = any(v.constraint is not None for v in self._variables)
+        self._flat = (
+            type(optimizer).__name__ in ELEMENTWISE
+            and not _per_variable(optimizer)
+            and not constrained
+        )
         self._slots = self._variables
         if self._flat:
             self._slots = [keras.Variable(np.zeros(sum(self._sizes), np.float32), name="theta")]
+        _exclude_copies(optimizer, model.trainable_variables, self._variables)
         optimizer.build(self._slots)
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        averaging = type(inner).__name__ == "ScheduleFreeAdamW"  # starts these from the weights
+        self._averages = inner._momentums if averaging else []
         self._fresh_optimizer = [np.asarray(v.value) for v in optimizer.variables]
         self._state = [*self._slots, *statistics]
         self._best = [tf.Variable(v.value, trainable=False) for v in self._state]
@@ -129,20 +139,19 @@ class Program:
             variable.assign(value)
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
+        for average, slot in zip(self._averages, self._slots, strict=bool(self._averages)):
+            average.assign(slot.value)
         if learning_rate is not None:
             self.optimizer.learning_rate = learning_rate
-        for i, variable in enumerate(self._seeds):
-            variable.assign(np.array([seed % 2**31, i], variable.dtype))
-        strengths = [p for p in penalties(model) if p is not None]
+        for i, variable in enumerate(self._seeds):  # Keras adds 1 a draw: layers stay 2^20 apart
+            variable.assign(np.array([seed % 2**31, i * 2**20], variable.dtype))
+        strengths = [penalties(model)[i] or (0.0, 0.0) for i in self._penalized]
         self._l1.assign([l1 for l1, _ in strengths])
         self._l2.assign([l2 for _, l2 in strengths])
-        rates = [
-            layer.rate
-            for layer in model._flatten_layers(include_self=False)
-            if type(layer) is keras.layers.Dropout
-        ]
-        for layer, rate in zip(self._dropouts, rates, strict=True):
-            layer.rate.assign(rate)
+        pairs = zip(self.model._flatten_layers(), model._flatten_layers(), strict=True)
+        for layer, stock in pairs:
+            if isinstance(layer, VariableDropout):
+                layer.rate.assign(stock.rate)
 
     def epoch(self, rows: Rows, *, batch_size: int, seed: int, epoch: int) -> tuple[float, Floats]:
         """Train one epoch; return the mean training loss and the validation logits (m,).
@@ -215,17 +224,16 @@ class Program:
             logits, after, losses = self.model.stateless_call(
                 weights, before, x, training=True, return_losses=True
             )
-            total = tf.reduce_sum(
-                w
-                * tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=tf.reshape(logits, [-1]))
-            )
+            z = tf.cast(tf.reshape(logits, [-1]), tf.float32)
+            total = tf.reduce_sum(w * tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=z))
             mean = total / tf.cast(tf.shape(y)[0], tf.float32)
-            objective = tf.add_n([mean, *losses]) if losses else mean
+            objective = self.optimizer.scale_loss(tf.add_n([mean, *losses]) if losses else mean)
         gradients = tape.gradient(
             objective, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         for k, i in enumerate(self._penalized):  # d/dw (l1 |w| + l2 w^2), Keras's own subgradient
-            gradients[i] += self._l1[k] * tf.sign(weights[i]) + 2 * self._l2[k] * weights[i]
+            penalty = self._l1[k] * tf.sign(weights[i]) + 2 * self._l2[k] * weights[i]
+            gradients[i] += self.optimizer.scale_loss(penalty)
         if self._flat:
             gradients = [tf.concat([tf.reshape(g, [-1]) for g in gradients], 0)]
         self.optimizer.apply(gradients, self._slots)
@@ -252,6 +260,18 @@ def configure_process(threads: int) -> None:
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
+def _tensor(array: NDArray[Any]) -> tf.Tensor:
+    """Return the array as a tensor on the same memory where that can be, else on a copy.
+
+    `tf.constant` copies a mapped array twice on its way; DLPack hands it over as it lies, but wants
+    it writable, contiguous and aligned as TensorFlow's kernels do.
+    """
+    flags = array.flags
+    if flags.writeable and flags.c_contiguous and array.ctypes.data % 64 == 0:
+        return tf.experimental.dlpack.from_dlpack(np.asarray(array).__dlpack__())
+    return tf.constant(array)
+
+
 def _any_rows(part: tf.Tensor) -> tf.TensorSpec:
     return tf.TensorSpec((None, *part.shape[1:]), part.dtype)
 
@@ -263,3 +283,12 @@ def _per_variable(optimizer: keras.Optimizer) -> bool:
         or getattr(optimizer, "_exclude_from_weight_decay_pattern", None) is not None
         or bool(getattr(optimizer, "_exclude_from_weight_decay", None))
     )
+
+
+def _exclude_copies(optimizer: keras.Optimizer, stock: list[Any], copies: list[Any]) -> None:
+    """Extend the variables an optimizer was told not to decay to their copies."""
+    excluded = getattr(optimizer, "_exclude_from_weight_decay", None)
+    if excluded:
+        key = optimizer._var_key
+        pairs = zip(stock, copies, strict=True)
+        excluded.update([key(copy) for original, copy in pairs if key(original) in excluded])

@@ -1,8 +1,7 @@
 """A table made ready for the trials of one study, once, and shared by all its workers.
 
-The arrays are written as .npy files and opened memory-mapped and read-only: N worker processes map
-the same pages, so the data are in memory once and parsed once. The test rows are split off and left
-in the table. Next: `network` and `training` use the arrays.
+The arrays are written as .npy files and opened memory-mapped: N worker processes map the same pages,
+so the data are in memory once and parsed once. The test rows are split off and left in the table. Next: `network` and `training` use the arrays.
 """
 
 import os
@@ -75,13 +74,15 @@ def save_prepared(prepared: Prepared, folder: Path) -> None:
     for name in _ARRAYS:
         array: npt.NDArray[np.float32] = getattr(prepared, name)
         with _written_beside(folder / f"{name}.npy") as file:
-            np.save(file, array, allow_pickle=False)
+            np.save(file, np.ascontiguousarray(array), allow_pickle=False)
     with _written_beside(folder / _PREPROCESSING) as file:
         file.write(prepared.preprocessing.to_json().encode())
 
 
 def load_prepared(folder: Path) -> Prepared:
-    """Open what `save_prepared` wrote, the arrays memory-mapped and read-only.
+    """Open what `save_prepared` wrote, the arrays memory-mapped, copy-on-write.
+
+    Nobody writes to them; but only what could be written to can be handed to TensorFlow uncopied.
 
     Raises:
         DataError: the folder is missing, incomplete or damaged.
@@ -89,7 +90,7 @@ def load_prepared(folder: Path) -> Prepared:
     try:
         text = (folder / _PREPROCESSING).read_text(encoding="utf-8")
         arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            name: np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False)
             for name in _ARRAYS
         }
         return Prepared(**arrays, preprocessing=Preprocessing.from_json(text))

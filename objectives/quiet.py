@@ -11,6 +11,7 @@ import tempfile
 
 def load_tensorflow() -> None:
     """Import TensorFlow and Keras on the CPU; what they say is shown only if that fails."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json prefers
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     sys.stderr.flush()

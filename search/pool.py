@@ -151,6 +151,7 @@ def _environment(url: str) -> dict[str, str]:
     return {
         **os.environ,
         "DAMPEN_STORAGE": url,
+        "KERAS_BACKEND": "tensorflow",
         "CUDA_VISIBLE_DEVICES": "-1",
         "OMP_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -6,6 +6,7 @@ study goes on as if it had never stopped (optuna/optuna issue 3255 tells what ha
 """
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,11 @@ def check_sampler(name: str) -> None:
     """Raise SettingError unless the sampler exists and its package is installed."""
     if name not in SAMPLERS:
         raise SettingError(f"--sampler must be one of {', '.join(SAMPLERS)}; got `{name}`.")
-    if name == "gp":
-        try:
-            import torch  # noqa: F401
-        except ImportError:
-            raise SettingError(
-                "the sampler `gp` needs PyTorch, which is not installed. "
-                'Install the extra: pip install "dampen[gp]".'
-            ) from None
+    if name == "gp" and find_spec("torch") is None:
+        raise SettingError(
+            "the sampler `gp` needs PyTorch, which is not installed. "
+            'Install the extra: pip install "dampen[gp]".'
+        )
 
 
 def make_sampler(name: str, seed: int) -> BaseSampler:

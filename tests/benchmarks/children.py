@@ -10,7 +10,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +62,13 @@ class Server:
     ) -> None:
         bound = ["taskset", "-c", str(core)] if shutil.which("taskset") else []
         self._command = [*bound, python, str(HERE / script), *map(str, arguments)]
+        self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed by __exit__
         self._process = subprocess.Popen(
             self._command,
             env=environment(ONE_THREAD),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self._complaints,
             text=True,
         )
 
@@ -74,6 +78,7 @@ class Server:
     def __exit__(self, *error: object) -> None:
         self._process.kill()
         self._process.communicate()
+        self._complaints.close()
 
     def step(self) -> Any:
         """Let it take one step and return its answer.
@@ -82,9 +87,14 @@ class Server:
             SystemExit: it ended instead.
         """
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write("step\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # then there is no answer either
+            self._process.stdin.write("step\n")
+            self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"{' '.join(self._command)} ended with {self._process.wait()}")
+            self._process.wait()
+            self._complaints.seek(0)
+            raise SystemExit(
+                f"{' '.join(self._command)} failed:\n{self._complaints.read()[-3000:]}"
+            )
         return json.loads(line)

@@ -1,0 +1,177 @@
+"""The measured part of `overhead.py`: one study in this process, with a stopwatch on every phase.
+
+With `--stub-epochs` nothing is trained: the network and its training are replaced by a response
+surface that costs nothing, so that what grows with the number of trials can be seen in minutes.
+"""
+
+import argparse
+import json
+import math
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import optuna
+
+import objectives.training
+import search.trial
+import search.worker
+from in_process import run_in_process
+from objectives.engine import Program
+from objectives.hyperparameters import Hyperparameters
+from objectives.metrics import Metrics
+from objectives.programs import Programs
+from objectives.training import Epoch, Outcome
+from search.study import Study
+from stopwatch import Stopwatch
+from storage.database import open_database
+from storage.progress import summarise_study
+
+EPOCH, FIRST_EPOCH = "train: epochs", "train: first epoch of a new program"
+
+# Every phase, with the functions charged to it; `Program.epoch` is wrapped by `_watch_epochs`.
+PHASES: tuple[tuple[str, Any, str], ...] = (
+    ("load the study", optuna, "load_study"),
+    ("sampler: draw", search.trial, "draw"),
+    ("sampler: Trial() draws again", optuna.trial, "Trial"),
+    ("storage: record parameters", search.trial, "record_parameters"),
+    ("build: Keras network", search.trial, "build_network"),
+    ("build: look up or make a program", Programs, "program_for"),
+    ("build: start the program", Program, "start"),
+    ("train: keep the best weights", Program, "keep"),
+    ("metrics: ROC-AUC an epoch", objectives.training, "roc_auc"),
+    ("metrics: log loss an epoch", objectives.training, "log_loss"),
+    ("metrics: at the best epoch", objectives.training, "evaluate"),
+    ("pruner: report", optuna.trial.Trial, "report"),
+    ("pruner: ask", optuna.trial.Trial, "should_prune"),
+    ("weights: fetch", Program, "give_best"),
+    ("weights: pack", np, "savez"),
+    ("storage: write the weights", search.trial, "save_artifact"),
+    ("storage: record the evaluation", search.trial, "record_evaluation"),
+    ("storage: tell", optuna.Study, "tell"),
+)
+
+
+def main() -> None:
+    """Run the study; print seconds by phase and wall seconds of each trial, and a pool's look."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--pruner", required=True)
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--patience", type=int, required=True)
+    parser.add_argument("--stub-epochs", type=int, default=0)
+    options = parser.parse_args()
+    watch = Stopwatch()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        if options.stub_epochs:
+            _stub(stack, options.stub_epochs)
+        _watch_phases(stack, watch)
+        study = run_in_process(
+            data="breast-cancer",
+            storage=f"sqlite:///{folder}/overhead.db",
+            trials=options.trials,
+            seed=options.seed,
+            pruner=options.pruner,
+            max_epochs=options.epochs,
+            patience=options.patience,
+        )
+        look = _look_seconds(study)
+    trials = watch.trials[: len(watch.walls)]  # the last claim found nothing left
+    print(json.dumps({"phases": trials, "walls": watch.walls, "look": look}))
+
+
+def _watch_phases(stack: ExitStack, watch: Stopwatch) -> None:
+    for phase, owner, name in PHASES:
+        watch.wrap(stack, phase, owner, name)
+    _watch_epochs(stack, watch)
+    claim = watch.timed("storage: claim", search.worker.claim_trial)
+
+    def claim_trial(*args: Any) -> Any:
+        watch.next_trial()
+        return claim(*args)
+
+    stack.enter_context(mock.patch.object(search.worker, "claim_trial", claim_trial))
+
+
+def _watch_epochs(stack: ExitStack, watch: Stopwatch) -> None:
+    """Charge an epoch that traced to a phase of its own: most of it is no training."""
+    run = Program.epoch
+
+    def epoch(program: Program, *args: Any, **kwargs: Any) -> Any:
+        new = program.traces == 0
+        return watch.timed(FIRST_EPOCH if new else EPOCH, run)(program, *args, **kwargs)
+
+    stack.enter_context(mock.patch.object(Program, "epoch", epoch))
+
+
+def _look_seconds(study: Study, repeats: int = 20) -> float:
+    """Return the mean seconds of what the pool does at each look, with the study finished."""
+    db = open_database(study.url, create=False)
+    began = time.perf_counter()
+    for _ in range(repeats):
+        summarise_study(db, study.name)
+    return (time.perf_counter() - began) / repeats
+
+
+class _StubbedTraining:
+    """Stands in for `objectives.training.Training`: a smooth function of the hyperparameters."""
+
+    n_epochs = 0
+
+    def __init__(self, model: Hyperparameters, *args: Any, **kwargs: Any) -> None:
+        best = 0.98 - 0.02 * (math.log10(model.learning_rate) + 2.5) ** 2
+        best -= 0.2 * (model.dropout - 0.2) ** 2 + (0.05 if model.l1 > 1e-3 else 0.0)
+        self._epochs = [
+            Epoch(
+                number=number,
+                training_loss=1 / number,
+                validation_loss=1 / number,
+                validation_auc=best * (1 - 0.5**number),
+                best_auc=best * (1 - 0.5**number),
+            )
+            for number in range(1, self.n_epochs + 1)
+        ]
+        sizes = [30, *model.widths, 1]
+        self._weights = [
+            np.zeros(shape, np.float32)
+            for wide, narrow in zip(sizes[:-1], sizes[1:], strict=True)
+            for shape in ((wide, narrow), (narrow,))
+        ]
+
+    def epochs(self) -> Iterator[Epoch]:
+        yield from self._epochs
+
+    def outcome(self) -> Outcome:
+        auc = self._epochs[-1].validation_auc
+        return Outcome(
+            metrics=Metrics(
+                roc_auc=auc,
+                accuracy=auc,
+                f1=auc,
+                log_loss=0.1,
+                confusion_matrix=((40, 2), (2, 70)),
+            ),
+            best_epoch=len(self._epochs),
+            epochs=tuple(self._epochs),
+            verdict="healthy",
+            weights=self._weights,
+            seconds=0.0,
+        )
+
+
+def _stub(stack: ExitStack, n_epochs: int) -> None:
+    def hyperparameters(n_features: int, chosen: Hyperparameters, *, seed: int) -> Any:
+        return chosen
+
+    _StubbedTraining.n_epochs = n_epochs
+    stack.enter_context(mock.patch.object(search.trial, "Training", _StubbedTraining))
+    stack.enter_context(mock.patch.object(search.trial, "build_network", hyperparameters))
+
+
+if __name__ == "__main__":
+    main()
