@@ -1,7 +1,8 @@
 """A table made ready for the trials of one study, once, and shared by all its workers.
 
-The arrays are written as .npy files and opened memory-mapped: N worker processes map the same pages,
-so the data are in memory once and parsed once. The test rows are split off and left in the table. Next: `network` and `training` use the arrays.
+The arrays are written as .npy files and opened memory-mapped: N worker processes map the same
+pages, so the data are in memory once and parsed once. The test rows are split off and left in the
+table. Next: `network` and `training` use the arrays.
 """
 
 import os

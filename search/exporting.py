@@ -1,7 +1,7 @@
 """A trial's trained network as one portable file.
 
-Loads TensorFlow once everything else is found. The weights are those the trial ended with: nothing is
-trained again.
+Loads TensorFlow once everything else is found. The weights are those the trial ended with: nothing
+is trained again.
 """
 
 from pathlib import Path
