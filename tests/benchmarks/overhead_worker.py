@@ -31,13 +31,13 @@ from stopwatch import Stopwatch
 from storage.database import open_database
 from storage.progress import summarise_study
 
-EPOCH, FIRST_EPOCH = "train: epochs", "train: first epoch of a new program"
+EPOCHS, FIRST_EPOCH = "train: epochs", "train: first epoch of a new program"
 
 # Every phase, with the functions charged to it; `Program.epoch` is wrapped by `_watch_epochs`.
 PHASES: tuple[tuple[str, Any, str], ...] = (
     ("load the study", optuna, "load_study"),
     ("sampler: draw", search.trial, "draw"),
-    ("sampler: Trial() draws again", optuna.trial, "Trial"),
+    ("sampler: make Optuna's trial", optuna.trial.Trial, "__init__"),
     ("storage: record parameters", search.trial, "record_parameters"),
     ("build: Keras network", search.trial, "build_network"),
     ("build: look up or make a program", Programs, "program_for"),
@@ -49,15 +49,17 @@ PHASES: tuple[tuple[str, Any, str], ...] = (
     ("pruner: report", optuna.trial.Trial, "report"),
     ("pruner: ask", optuna.trial.Trial, "should_prune"),
     ("weights: fetch", Program, "give_best"),
-    ("weights: pack", np, "savez"),
+    ("weights: pack", search.trial, "pack"),
     ("storage: write the weights", search.trial, "save_artifact"),
-    ("storage: record the evaluation", search.trial, "record_evaluation"),
-    ("storage: tell", optuna.Study, "tell"),
+    ("storage: finish the trial", search.trial, "finish_trial"),
 )
 
 
 def main() -> None:
-    """Run the study; print seconds by phase and wall seconds of each trial, and a pool's look."""
+    """Run the study; print each trial's seconds by phase, wall seconds and untraced epochs.
+
+    And the seconds of one of the pool's looks at the finished study.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
@@ -81,8 +83,9 @@ def main() -> None:
             patience=options.patience,
         )
         look = _look_seconds(study)
-    trials = watch.trials[: len(watch.walls)]  # the last claim found nothing left
-    print(json.dumps({"phases": trials, "walls": watch.walls, "look": look}))
+    n = len(watch.walls)  # the last claim found nothing left
+    said = {"phases": watch.trials[:n], "walls": watch.walls, "look": look}
+    print(json.dumps({**said, "epochs": [calls.get(EPOCHS, 0) for calls in watch.calls[:n]]}))
 
 
 def _watch_phases(stack: ExitStack, watch: Stopwatch) -> None:
@@ -101,10 +104,13 @@ def _watch_phases(stack: ExitStack, watch: Stopwatch) -> None:
 def _watch_epochs(stack: ExitStack, watch: Stopwatch) -> None:
     """Charge an epoch that traced to a phase of its own: most of it is no training."""
     run = Program.epoch
+    first, usual = watch.timed(FIRST_EPOCH, run), watch.timed(EPOCHS, run)
 
     def epoch(program: Program, *args: Any, **kwargs: Any) -> Any:
-        new = program.traces == 0
-        return watch.timed(FIRST_EPOCH if new else EPOCH, run)(program, *args, **kwargs)
+        if program.traces == 0:
+            return first(program, *args, **kwargs)
+        watch.count(EPOCHS)
+        return usual(program, *args, **kwargs)
 
     stack.enter_context(mock.patch.object(Program, "epoch", epoch))
 

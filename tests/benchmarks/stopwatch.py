@@ -5,7 +5,7 @@ calls belongs to that one. So phases add up, and what is left of a trial is in n
 """
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -17,6 +17,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.trials: list[defaultdict[str, float]] = []  # phase -> s
+        self.calls: list[Counter[str]] = []  # what `count` was told, of each trial
         self.walls: list[float] = []  # s, of each trial that has ended
         self._began: float | None = None
         self._inside: list[float] = []  # s spent in wrapped functions, of each open phase
@@ -27,6 +28,7 @@ class Stopwatch:
         if self._began is not None:
             self.walls.append(now - self._began)
         self.trials.append(defaultdict(float))
+        self.calls.append(Counter())
         self._began = now
 
     def timed(self, phase: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,6 +48,10 @@ class Stopwatch:
                     self.trials[-1][phase] += took - inside
 
         return charged
+
+    def count(self, what: str) -> None:
+        """Add one to a number of the present trial."""
+        self.calls[-1][what] += 1
 
     def wrap(self, stack: ExitStack, phase: str, owner: Any, name: str) -> None:
         """Charge `owner.name` to a phase until the stack is left.

@@ -1,7 +1,5 @@
-"""An epoch in one graph call is the epoch Keras's own steps would make, to the last row."""
+"""An epoch visits every row once, drops units afresh, stops where it diverges, and forgets."""
 
-import inspect
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,312 +10,277 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from objectives.engine import Program, Rows, place
-from objectives.hyperparameters import ACTIVATIONS, NORMALIZATIONS, Hyperparameters
+from objectives.hyperparameters import Hyperparameters
 from objectives.network import build_network
 
 Floats = NDArray[np.float32]
-Optimizer = Callable[[], keras.Optimizer]
-layers, optimizers, regularizers = keras.layers, keras.optimizers, keras.regularizers
+layers, optimizers = keras.layers, keras.optimizers
 
-SEED, EPOCHS, BATCH = 5, 3, 16  # 40 rows: two full batches and one of 8
-
-
-def shuffled(n: int, epoch: int, seed: int = SEED) -> NDArray[np.int32]:
-    """Return the order (n,) in which an epoch visits its rows."""
-    order = tf.random.experimental.stateless_shuffle(tf.range(n), seed=[seed, epoch])
-    return np.asarray(order)
-
-
-def keras_weights(model: keras.Model, optimizer: keras.Optimizer, rows: Rows) -> list[Floats]:
-    """Train by `train_on_batch` and return the weights."""
-    loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(optimizer=optimizer, loss=loss, run_eagerly=True)
-    for epoch in range(1, EPOCHS + 1):
-        order = shuffled(len(rows.y), epoch)
-        for start in range(0, len(order), BATCH):
-            batch = order[start : start + BATCH]
-            x = tf.nest.map_structure(lambda part, batch=batch: part.numpy()[batch], rows.x)
-            y, w = rows.y.numpy()[batch, None], rows.w.numpy()[batch]
-            model.train_on_batch(x, y, sample_weight=w)
-    return list(model.get_weights())
+CHOSEN = Hyperparameters(
+    widths=(6, 4),
+    activation="relu",
+    normalization="batch",
+    dropout=0.3,
+    l1=1e-3,
+    l2=1e-2,
+    learning_rate=0.01,
+    batch_size=16,
+)
 
 
-def engine_weights(
-    program: Program, model: keras.Model, rows: Rows, *, epochs: int = EPOCHS, seed: int = SEED
+def weights_after(
+    program: Program, model: keras.Model, rows: Rows, *, seed: int = 0, epochs: int = 2
 ) -> list[Floats]:
-    """Train by the program and return the weights."""
-    program.start(model, None, seed=seed)
+    program.start(model, 0.01, seed=seed)
     for epoch in range(1, epochs + 1):
-        program.epoch(rows, batch_size=BATCH, seed=seed, epoch=epoch)
+        program.epoch(rows, batch_size=16, seed=seed, epoch=epoch)
     program.keep()
     return program.give_best(model)
 
 
-def assert_equals_keras(build: Callable[[int], keras.Model], make: Optimizer, rows: Rows) -> None:
-    """Compare both ways, on a program that another trial has used already."""
-    weights = np.linspace(0.5, 2, len(rows.y), dtype=np.float32)
+def same(first: list[Floats], second: list[Floats]) -> bool:
+    """Whether the weights are equal bit for bit."""
+    return all(a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True))
+
+
+# Rows
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(7, 3), (8, 4), (5, 5), (5, 64), (6, 1), (1, 2)])
+def test_every_row_is_visited_once_an_epoch(n: int, batch_size: int) -> None:
+    # Each row has a weight of its own, which one SGD step moves by rate * (y - 1/2) / batch rows.
+    identity = np.eye(n, dtype=np.float32)
+    rows = place(identity, np.ones(n, np.float32), identity)
+    logit = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    model = keras.Sequential([keras.Input((n,)), logit])
+    program = Program(model, optimizers.SGD(1.0), rows)
+    program.start(model, 1.0, seed=0)
+    _, logits = program.epoch(rows, batch_size=batch_size, seed=0, epoch=1)
+    sizes = [min(batch_size, n - start) for start in range(0, n, batch_size)]
+    expected = sorted(0.5 / size for size in sizes for _ in range(size))
+    np.testing.assert_allclose(np.sort(logits), expected, rtol=1e-6)
+
+
+def test_the_order_differs_between_epochs_and_seeds(rows: Rows) -> None:
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(1, kernel_initializer="zeros")])
+    program = Program(model, optimizers.SGD(0.5), rows)
+
+    def logits(seed: int, epoch: int) -> Floats:
+        program.start(model, 0.5, seed=seed)
+        return program.epoch(rows, batch_size=7, seed=seed, epoch=epoch)[1]
+
+    assert np.array_equal(logits(0, 1), logits(0, 1))
+    assert not np.array_equal(logits(0, 1), logits(0, 2))
+    assert not np.array_equal(logits(0, 1), logits(1, 1))
+
+
+def test_the_training_loss_is_the_mean_over_rows_with_their_weights(rows: Rows) -> None:
+    weights = np.linspace(0, 3, 40, dtype=np.float32)
     rows = replace(rows, w=tf.constant(weights))
-    other = build(8)
-    program = Program(other, make(), rows)
-    engine_weights(program, other, rows, epochs=1, seed=8)
-    initial = build(3).get_weights()
-    trained, expected = (
-        engine_weights(program, build(3), rows),
-        keras_weights(build(3), make(), rows),
-    )
-    assert program.traces == 1
-    assert any(not np.allclose(a, b, atol=1e-4) for a, b in zip(initial, expected, strict=True))
-    for ours, keras_own in zip(trained, expected, strict=True):
-        np.testing.assert_allclose(ours, keras_own, rtol=1e-4, atol=2e-5)
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(1, kernel_regularizer="l1")])
+    program = Program(model, optimizers.SGD(0.1), rows)
+    program.start(model, 0.0, seed=0)  # weights stay as they are
+    loss, _ = program.epoch(rows, batch_size=16, seed=0, epoch=1)
+    z, y = model(rows.x).numpy().ravel(), rows.y.numpy()
+    assert loss == pytest.approx(np.mean(weights * (np.logaddexp(0, z) - y * z)), rel=1e-5)
 
 
-def lesson_network(seed: int) -> keras.Model:
-    """Return a network whose layers differ in their penalties, as the seeds' networks do not."""
-    draw = keras.initializers.GlorotUniform
-    return keras.Sequential(
-        [
-            keras.Input((5,)),
-            layers.Dense(6, "tanh", True, draw(seed), kernel_regularizer=regularizers.L1(0.01)),
-            layers.Dense(4, "tanh", True, draw(seed + 1), kernel_regularizer=regularizers.L2(0.02)),
-            layers.Dense(
-                1,
-                kernel_initializer=draw(seed + 2),
-                kernel_regularizer=regularizers.L1L2(0.03, 0.04),
-                bias_regularizer=regularizers.L2(0.05),
-            ),
-        ]
-    )
+def test_a_row_without_weight_teaches_nothing(rows: Rows) -> None:
+    w = np.ones(40, np.float32)
+    w[5] = 0
+    model = build_network(5, replace(CHOSEN, normalization="none"), seed=0)
+    program = Program(model, optimizers.Adam(0.01), rows)
+    plain = weights_after(program, model, replace(rows, w=tf.constant(w)))
+    mislabelled = rows.y.numpy()
+    mislabelled[5] = 1 - mislabelled[5]
+    model = build_network(5, replace(CHOSEN, normalization="none"), seed=0)
+    changed = replace(rows, w=tf.constant(w), y=tf.constant(mislabelled))
+    assert same(plain, weights_after(program, model, changed))
 
 
-ABSTRACT = {"Optimizer", "MultiOptimizer", "LossScaleOptimizer"}
-OFFERED = [
-    kind
-    for name, kind in inspect.getmembers(optimizers, inspect.isclass)
-    if issubclass(kind, optimizers.Optimizer) and name not in ABSTRACT
-]
+# Dropout
 
 
-@pytest.mark.parametrize("kind", OFFERED, ids=lambda kind: kind.__name__)
-def test_every_optimizer_gives_the_weights_of_keras(kind: Any, rows: Rows) -> None:
-    assert_equals_keras(lesson_network, lambda: kind(learning_rate=0.01), rows)
+class Recorder(keras.layers.Layer):
+    """A layer that remembers the first row it saw in each training step of its program."""
 
-
-def decaying_kernels_only() -> keras.Optimizer:
-    optimizer = optimizers.AdamW(0.01, weight_decay=0.5)
-    optimizer.exclude_from_weight_decay(var_names=["bias"])
-    return optimizer
-
-
-def kernels_and_biases_apart() -> keras.Optimizer:
-    choice = optimizers.OptimizerMap(default_optimizer=optimizers.SGD(0.1))
-    choice[".*kernel"] = optimizers.Adam(0.01)
-    return optimizers.MultiOptimizer(choice)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: optimizers.SGD(0.05, momentum=0.9, nesterov=True),
-        lambda: optimizers.Adam(0.01, amsgrad=True),
-        lambda: optimizers.RMSprop(0.01, momentum=0.5, centered=True),
-        lambda: optimizers.SGD(0.5, clipnorm=0.1),
-        lambda: optimizers.SGD(0.5, clipvalue=0.05),
-        lambda: optimizers.SGD(0.5, global_clipnorm=0.1),
-        lambda: optimizers.AdamW(0.01, weight_decay=0.5),
-        decaying_kernels_only,
-        lambda: optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=2),
-        lambda: optimizers.SGD(0.1, gradient_accumulation_steps=2),
-        lambda: optimizers.SGD(0.1, loss_scale_factor=8.0),
-        lambda: optimizers.LossScaleOptimizer(optimizers.Adam(0.01)),
-        kernels_and_biases_apart,
-        lambda: optimizers.Adam(optimizers.schedules.ExponentialDecay(0.05, 2, 0.7)),
-        lambda: optimizers.SGD(
-            optimizers.schedules.CosineDecay(0.0, 9, warmup_target=0.2, warmup_steps=3)
-        ),
-    ],
-    ids=["nesterov", "amsgrad", "centered", "clipnorm", "clipvalue", "global_clipnorm"]
-    + [
-        "weight decay",
-        "excluded decay",
-        "ema",
-        "accumulation",
-        "loss scale",
-        "dynamic scale",
-        "several",
-    ]
-    + ["decaying rate", "warm-up"],
-)
-def test_every_optimizer_option_gives_the_weights_of_keras(make: Optimizer, rows: Rows) -> None:
-    assert_equals_keras(lesson_network, make, rows)
-
-
-@pytest.mark.parametrize("normalization", NORMALIZATIONS)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_layer_gives_the_weights_of_keras(
-    activation: str, normalization: str, rows: Rows
-) -> None:
-    chosen = Hyperparameters(
-        widths=(6, 4),
-        activation=activation,
-        normalization=normalization,
-        dropout=0.0,
-        l1=1e-3,
-        l2=1e-2,
-        learning_rate=0.01,
-        batch_size=BATCH,
-    )
-    assert_equals_keras(
-        lambda seed: build_network(5, chosen, seed=seed), lambda: optimizers.Adam(0.01), rows
-    )
-
-
-def seeded(units: int, seed: int, **settings: Any) -> keras.layers.Layer:
-    """Return a tanh layer that starts from `seed`."""
-    draw = keras.initializers.GlorotUniform(seed)
-    return layers.Dense(units, "tanh", kernel_initializer=draw, **settings)
-
-
-def stacked(seed: int, *hidden: keras.layers.Layer, **settings: Any) -> keras.Model:
-    first, last = seeded(4, seed, **settings), seeded(1, seed + 1)
-    return keras.Sequential([keras.Input((5,)), first, *hidden, last])
-
-
-def nested(seed: int) -> keras.Model:
-    """Return a model in a model in a model, one of them used twice."""
-    inner = keras.Sequential([keras.Input((4,)), layers.Dropout(0.0), seeded(4, seed)])
-    inputs = keras.Input((4,))
-    middle = keras.Model(inputs, layers.Add()([inner(inner(inputs)), inputs]))
-    return stacked(seed, middle, layers.BatchNormalization())
-
-
-class Subclassed(keras.Model):
-    """A model that only its own code describes."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self.hidden = seeded(4, seed, kernel_regularizer=regularizers.L1L2(0.05, 0.1))
-        self.drop = layers.Dropout(0.0)
-        self.logit = seeded(1, seed + 1)
-        self(np.zeros((1, 5), np.float32))
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        return self.logit(self.drop(self.hidden(inputs), training=training))
-
-
-class Gate(keras.layers.Layer):
-    """A layer of the user's own with a weight, and a dropout inside it."""
-
-    def __init__(self, rate: float = 0.0, **settings: Any) -> None:
+    def __init__(self, steps: int, **settings: Any) -> None:
         super().__init__(**settings)
-        self.rate = rate
-        self.drop = layers.Dropout(rate)
+        self.steps = steps
 
     def build(self, shape: Any) -> None:
-        self.scale = self.add_weight(shape=shape[1:], initializer="ones")
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        return self.drop(inputs * self.scale, training=training)
-
-
-def constrained(seed: int) -> keras.Model:
-    return stacked(seed, kernel_constraint=keras.constraints.MaxNorm(0.5))
-
-
-def frozen(seed: int) -> keras.Model:
-    model = stacked(seed, seeded(4, seed + 2, kernel_regularizer="l1"))
-    model.layers[1].trainable = False
-    return model
-
-
-@pytest.mark.parametrize(
-    "build",
-    [
-        lambda seed: stacked(seed, activity_regularizer=regularizers.L2(0.1)),
-        lambda seed: stacked(seed, layers.ActivityRegularization(l1=0.1)),
-        lambda seed: stacked(seed, kernel_regularizer=regularizers.OrthogonalRegularizer(0.1)),
-        lambda seed: stacked(seed, layers.GaussianNoise(0.0), layers.GaussianDropout(0.0)),
-        lambda seed: stacked(
-            seed, layers.Reshape((2, 2)), layers.SpatialDropout1D(0.0), layers.Flatten()
-        ),
-        lambda seed: stacked(seed, layers.UnitNormalization(), layers.PReLU()),
-        lambda seed: stacked(seed, layers.BatchNormalization(momentum=0.5, renorm=False)),
-        lambda seed: stacked(seed, Gate()),
-        nested,
-        constrained,
-        frozen,
-        Subclassed,
-    ],
-    ids=["activity penalty", "activity layer", "other penalty", "noise", "spatial", "weights"]
-    + ["statistics", "own layer", "nested", "constrained", "frozen", "subclassed"],
-)
-def test_any_model_gives_the_weights_of_keras(
-    build: Callable[[int], keras.Model], rows: Rows
-) -> None:
-    assert_equals_keras(build, lambda: optimizers.Adam(0.02), rows)
-
-
-@pytest.mark.parametrize("structure", ["dict", "list"])
-def test_a_model_with_two_inputs_gives_the_weights_of_keras(structure: str, table: Any) -> None:
-    x, y = table
-    codes = np.random.default_rng(0).integers(0, 7, (53, 2)).astype(np.int32)
-
-    def build(seed: int) -> keras.Model:
-        numbers = keras.Input((5,), name="numbers")
-        city = keras.Input((2,), name="city", dtype="int32")
-        draw = keras.initializers.RandomUniform(seed=seed)
-        embedded = layers.Flatten()(layers.Embedding(7, 3, embeddings_initializer=draw)(city))
-        joined = layers.Concatenate()([seeded(4, seed)(numbers), embedded])
-        inputs = [numbers, city]
-        if structure == "dict":
-            inputs = {"numbers": numbers, "city": city}
-        return keras.Model(inputs, seeded(1, seed + 1)(joined))
-
-    def features(part: slice) -> Any:
-        return (
-            {"numbers": x[part], "city": codes[part]}
-            if structure == "dict"
-            else [x[part], codes[part]]
+        self.seen = self.add_weight(
+            shape=(self.steps, shape[-1]), initializer="zeros", trainable=False
+        )
+        self.count = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, dtype="int32"
         )
 
-    rows = place(features(slice(40)), y[:40], features(slice(40, 53)))
-    # Not Adam: its rule for sparse gradients counts a code that occurs twice in a batch wrongly.
-    assert_equals_keras(build, lambda: optimizers.SGD(0.2), rows)
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if training:
+            here = tf.one_hot(self.count.value, self.steps)[:, None]
+            self.seen.assign(self.seen.value + here * inputs[:1])
+            self.count.assign(self.count.value + 1)
+        return inputs
 
 
-def test_an_embedding_is_a_dense_layer_on_indicators(table: Any) -> None:
-    codes = np.random.default_rng(0).integers(0, 7, 53).astype(np.int32)
-    indicators = np.eye(7, dtype=np.float32)[codes]
-    draw = keras.initializers.RandomUniform
+WIDTH = 2000
 
-    def embedded(seed: int) -> keras.Model:
-        layer = layers.Embedding(7, 3, embeddings_initializer=draw(seed=seed))
+
+def recorded_masks(rate: float, *, seed: int = 0, epochs: int = 2) -> Floats:
+    """Return what two dropout layers made of rows of ones: (2 layers, 2 * epochs steps, WIDTH)."""
+
+    def build() -> keras.Model:
+        inputs = keras.Input((WIDTH,))
+        masks = [Recorder(2 * epochs)(layers.Dropout(rate)(inputs)) for _ in range(2)]
+        return keras.Model(inputs, layers.Dense(1)(layers.Concatenate()(masks)))
+
+    ones = np.ones((4, WIDTH), np.float32)
+    rows = place(ones, np.array([0, 1, 0, 1], np.float32), ones)
+    program, model = Program(build(), optimizers.SGD(0.1), rows), build()
+    program.start(model, 0.1, seed=seed)
+    for epoch in range(1, epochs + 1):
+        program.epoch(rows, batch_size=2, seed=seed, epoch=epoch)
+    program.keep()
+    program.give_best(model)
+    recorders = [layer for layer in model.layers if isinstance(layer, Recorder)]
+    return np.stack([np.asarray(layer.seen.value) for layer in recorders])
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_the_share_of_dropped_units_is_the_rate_and_the_others_grow(rate: float) -> None:
+    masks = recorded_masks(rate)
+    dropped = masks == 0
+    assert abs(dropped.mean() - rate) < 4 * np.sqrt(rate * (1 - rate) / masks.size)
+    np.testing.assert_allclose(masks[~dropped], 1 / (1 - rate), rtol=1e-6)
+
+
+def test_no_two_steps_layers_epochs_or_seeds_share_a_mask() -> None:
+    # Keras adds 1 to a layer's seed at each draw: seeds side by side gave one layer's mask of a
+    # step to the next layer a step earlier.
+    masks = np.concatenate([recorded_masks(0.5, seed=seed).reshape(-1, WIDTH) for seed in (0, 1)])
+    agreement = (masks[:, None] == masks[None]).mean(axis=-1)[~np.eye(len(masks), dtype=bool)]
+    assert agreement.max() < 0.6
+
+
+def test_rate_zero_is_no_dropout_at_all(rows: Rows) -> None:
+    def build(*drop: keras.layers.Layer) -> keras.Model:
+        draw = keras.initializers.GlorotUniform
+        hidden = layers.Dense(6, "relu", kernel_initializer=draw(1))
         return keras.Sequential(
-            [keras.Input((1,), dtype="int32"), layer, layers.Flatten(), seeded(1, seed + 1)]
+            [keras.Input((5,)), hidden, *drop, layers.Dense(1, kernel_initializer=draw(2))]
         )
 
-    def indicated(seed: int) -> keras.Model:
-        layer = layers.Dense(3, use_bias=False, kernel_initializer=draw(seed=seed))
-        return keras.Sequential([keras.Input((7,)), layer, seeded(1, seed + 1)])
-
-    y = table[1]
-    rows = place(codes[:40, None], y[:40], codes[40:, None])
-    program = Program(embedded(8), optimizers.Adam(0.02), rows)
-    trained = engine_weights(program, embedded(3), rows)
-    plain = place(indicators[:40], y[:40], indicators[40:])
-    expected = keras_weights(indicated(3), optimizers.Adam(0.02), plain)
-    for ours, keras_own in zip(trained, expected, strict=True):
-        np.testing.assert_allclose(ours, keras_own, rtol=1e-4, atol=2e-5)
+    dropping = Program(build(layers.Dropout(0.7)), optimizers.Adam(0.01), rows)
+    plain = Program(build(), optimizers.Adam(0.01), rows)
+    model = build(layers.Dropout(0.7))
+    assert not same(weights_after(dropping, model, rows), weights_after(plain, build(), rows))
+    model = build(layers.Dropout(0.0))
+    assert same(weights_after(dropping, model, rows), weights_after(plain, build(), rows))
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_trains_near_keras(policy: str, rows: Rows) -> None:
-    def build(seed: int) -> keras.Model:
-        return stacked(seed, layers.Dropout(0.0, dtype=policy), dtype=policy)
+def test_validation_drops_nothing(rows: Rows) -> None:
+    model = build_network(5, replace(CHOSEN, dropout=0.9), seed=0)
+    program = Program(model, optimizers.SGD(0.1), rows)
+    program.start(model, 0.1, seed=0)
+    _, logits = program.epoch(rows, batch_size=16, seed=0, epoch=1)
+    program.keep()
+    program.give_best(model)
+    expected = model(rows.x_validation, training=False).numpy().ravel()
+    np.testing.assert_allclose(logits, expected, atol=1e-6)
 
-    def make() -> keras.Optimizer:
-        return optimizers.LossScaleOptimizer(optimizers.SGD(0.5))
 
-    trained = engine_weights(Program(build(3), make(), rows), build(3), rows)
-    expected = keras_weights(build(3), make(), rows)
-    for ours, keras_own in zip(trained, expected, strict=True):
-        np.testing.assert_allclose(ours, keras_own, atol=0.02)
+def test_a_dropout_inside_another_layer_keeps_its_rate(rows: Rows) -> None:
+    class Wrapped(keras.layers.Layer):
+        def __init__(self, rate: float, **settings: Any) -> None:
+            super().__init__(**settings)
+            self.rate = rate
+            self.drop = layers.Dropout(rate)
+
+        def call(self, inputs: Any, training: bool = False) -> Any:
+            return self.drop(inputs, training=training)
+
+    def build(rate: float) -> keras.Model:
+        logit = layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(1))
+        return keras.Sequential([keras.Input((5,)), Wrapped(rate), logit])
+
+    zero, half = (
+        weights_after(Program(build(rate), optimizers.Adam(0.01), rows), build(rate), rows)
+        for rate in (0.0, 0.5)
+    )
+    assert not same(zero, half)
+
+
+# What one trial leaves to the next
+
+
+def test_a_used_program_gives_the_weights_of_a_new_one(rows: Rows) -> None:
+    def fresh(seed: int) -> keras.Model:
+        return build_network(5, CHOSEN, seed=seed)
+
+    used = Program(fresh(1), optimizers.Adam(0.01), rows)
+    weights_after(used, build_network(5, replace(CHOSEN, dropout=0.9, l1=1.0), seed=4), rows, seed=4)
+    new = Program(fresh(2), optimizers.Adam(0.01), rows)
+    assert same(weights_after(used, fresh(3), rows), weights_after(new, fresh(3), rows))
+
+
+def test_a_diverged_trial_leaves_nothing_behind(rows: Rows) -> None:
+    model = build_network(5, CHOSEN, seed=0)
+    program = Program(model, optimizers.Adam(0.01), rows)
+    before = weights_after(program, model, rows)
+    program.start(model, 1e30, seed=0)
+    program.epoch(rows, batch_size=16, seed=0, epoch=1)
+    assert same(before, weights_after(program, build_network(5, CHOSEN, seed=0), rows))
+
+
+def test_training_changes_the_given_model_only_when_asked(rows: Rows) -> None:
+    model = build_network(5, CHOSEN, seed=0)
+    before = model.get_weights()
+    program = Program(model, optimizers.Adam(0.01), rows)
+    program.start(model, 0.01, seed=0)
+    program.epoch(rows, batch_size=16, seed=0, epoch=1)
+    program.keep()
+    assert same(before, model.get_weights())
+    returned = program.give_best(model)
+    assert not same(before, returned)
+    assert same(returned, model.get_weights())
+
+
+def test_kept_weights_outlive_further_epochs(rows: Rows) -> None:
+    program = Program(build_network(5, CHOSEN, seed=0), optimizers.Adam(0.01), rows)
+    model = build_network(5, CHOSEN, seed=0)
+    kept = weights_after(program, model, rows)
+    program.epoch(rows, batch_size=16, seed=0, epoch=3)
+    assert same(kept, program.give_best(model))
+
+
+# Divergence
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_the_epoch_stops_at_the_step_that_diverges(bad: float) -> None:
+    x = np.ones((20, 3), np.float32)
+    x[11] = bad
+    rows = place(x, np.ones(20, np.float32), x[:2])
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1), layers.Dense(1)])
+    optimizer = optimizers.SGD(0.1)
+    program = Program(model, optimizer, rows)
+    program.start(model, 0.1, seed=0)
+    loss, _ = program.epoch(rows, batch_size=1, seed=0, epoch=1)
+    order = tf.random.experimental.stateless_shuffle(tf.range(20), seed=[0, 1]).numpy().tolist()
+    assert not np.isfinite(loss)
+    assert int(optimizer.iterations) == order.index(11) + 1 < 20
+
+
+# Weight decay
+
+
+def test_a_variable_excluded_from_decay_is_excluded_in_the_copy(rows: Rows) -> None:
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(3), layers.Dense(1)])
+    optimizer = optimizers.AdamW(0.1, weight_decay=5.0)
+    optimizer.exclude_from_weight_decay(var_list=[model.layers[0].kernel])
+    idle = replace(rows, w=tf.zeros(40))  # nothing but the decay moves a weight
+    before = model.get_weights()
+    after = weights_after(Program(model, optimizer, idle), model, idle)
+    assert np.array_equal(before[0], after[0])
+    assert np.abs(after[2]).max() < np.abs(before[2]).max()

@@ -66,7 +66,7 @@ def test_a_column_that_is_text_in_validation_rows_only_is_no_accident() -> None:
     assert "codes" in {c.name for c in prepare(read_table(frame), 1).preprocessing.categorical}
 
 
-def test_saved_and_loaded_are_equal_and_loaded_is_a_map_that_writes_do_not_leave(
+def test_saved_and_loaded_are_equal_and_writing_to_a_map_stays_there(
     tmp_path: Path,
 ) -> None:
     prepared = prepare(mixed_table(), seed=1)

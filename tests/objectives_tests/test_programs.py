@@ -1,0 +1,185 @@
+"""A second trial of an architecture traces nothing, and the cache stays within its bounds."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from objectives.engine import Program, Rows, place
+from objectives.hyperparameters import Hyperparameters
+from objectives.network import build_network
+from objectives.programs import Programs
+
+layers, optimizers = keras.layers, keras.optimizers
+
+CHOSEN = Hyperparameters(
+    widths=(6, 4),
+    activation="relu",
+    normalization="none",
+    dropout=0.3,
+    l1=1e-3,
+    l2=1e-2,
+    learning_rate=0.01,
+    batch_size=16,
+)
+
+
+def run(
+    programs: Programs, model: keras.Model, rows: Rows, *, seed: int = 0, batch_size: int = 16
+) -> Program:
+    """Run one epoch and return the program it ran on."""
+    program = programs.program_for(model, optimizers.Adam(0.01), rows)
+    program.start(model, 0.01, seed=seed)
+    program.epoch(rows, batch_size=batch_size, seed=seed, epoch=1)
+    return program
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dropout": 0.6},
+        {"dropout": 0.0},
+        {"l1": 0.5},
+        {"l1": 0.0, "l2": 0.0},
+        {"l2": 0.5},
+        {"learning_rate": 1.0},
+        {"batch_size": 7},
+    ],
+    ids=str,
+)
+def test_a_second_trial_of_one_architecture_traces_nothing(
+    changes: dict[str, Any], rows: Rows, shared: Programs
+) -> None:
+    second = replace(CHOSEN, **changes)
+    program = shared.program_for(
+        build_network(5, CHOSEN, seed=0), optimizers.Adam(CHOSEN.learning_rate), rows
+    )
+    model = build_network(5, second, seed=1)
+    again = shared.program_for(model, optimizers.Adam(second.learning_rate), rows)
+    again.start(model, second.learning_rate, seed=1)
+    again.epoch(rows, batch_size=second.batch_size, seed=1, epoch=1)
+    again.epoch(rows, batch_size=second.batch_size, seed=1, epoch=2)
+    assert again is program
+    assert again.traces == 1
+
+
+@pytest.fixture(scope="module")
+def shared() -> Programs:
+    """Return a cache that keeps its programs from test to test."""
+    return Programs()
+
+
+def test_other_numbers_of_rows_trace_nothing(rows: Rows, shared: Programs) -> None:
+    program = run(shared, build_network(5, CHOSEN, seed=0), rows)
+    fewer = place(rows.x[:21], rows.y[:21], rows.x_validation[:6])
+    assert run(shared, build_network(5, CHOSEN, seed=0), fewer) is program
+    assert program.traces == 1
+
+
+def automatic(width: int = 3, activation: str = "relu") -> keras.Model:
+    """Return a model whose every name Keras chose, each time another one."""
+    inputs = keras.Input((5,))
+    hidden = layers.Dense(width, activation)(inputs)
+    return keras.Model(inputs, layers.Dense(1)(layers.Dropout(0.2)(layers.Add()([hidden, hidden]))))
+
+
+def test_automatic_names_trace_nothing(rows: Rows) -> None:
+    programs = Programs()
+    program = run(programs, automatic(), rows)
+    assert run(programs, automatic(), rows) is program
+    assert program.traces == 1
+
+
+@pytest.mark.parametrize(
+    "build", [lambda: automatic(width=4), lambda: automatic(activation="tanh")], ids=["width"]
+    + ["activation"]
+)
+def test_another_shape_or_activation_is_another_program(
+    build: Callable[[], keras.Model], rows: Rows
+) -> None:
+    programs = Programs()
+    first, second = run(programs, automatic(), rows), run(programs, build(), rows)
+    assert first is not second
+    assert (first.traces, second.traces, len(programs)) == (1, 1, 2)
+
+
+def test_a_list_and_a_dict_of_the_same_arrays_are_two_programs() -> None:
+    def build(structure: Any) -> keras.Model:
+        a, b = keras.Input((2,), name="a"), keras.Input((2,), name="b")
+        return keras.Model(structure(a, b), layers.Dense(1)(layers.Add()([a, b])))
+
+    x, y = np.ones((4, 2), np.float32), np.array([0, 1, 0, 1], np.float32)
+    programs = Programs()
+    for structure in (lambda a, b: [a, b], lambda a, b: {"a": a, "b": b}):
+        run(programs, build(structure), place(structure(x, x), y, structure(x, x)))
+    assert len(programs) == 2
+
+
+# The bounds
+
+
+def sized(width: int) -> keras.Model:
+    return keras.Sequential([keras.Input((5,)), layers.Dense(width), layers.Dense(1)])
+
+
+def lookup(programs: Programs, width: int, rows: Rows) -> Program:
+    return programs.program_for(sized(width), optimizers.SGD(0.1), rows)
+
+
+def test_the_least_recently_used_program_goes_first(rows: Rows) -> None:
+    programs = Programs(max_programs=2)
+    one, two = lookup(programs, 1, rows), lookup(programs, 2, rows)
+    assert lookup(programs, 1, rows) is one
+    lookup(programs, 3, rows)
+    assert len(programs) == 2
+    assert lookup(programs, 1, rows) is one
+    assert lookup(programs, 2, rows) is not two
+
+
+def test_the_cache_is_bounded_in_bytes(rows: Rows) -> None:
+    size = lookup(Programs(), 100, rows).bytes
+    programs = Programs(max_bytes=int(2.5 * size))
+    for width in (98, 99, 100, 101):
+        lookup(programs, width, rows)
+        assert len(programs) <= 2
+    assert len(programs) == 2
+
+
+def test_the_program_in_use_is_kept_whatever_its_size(rows: Rows) -> None:
+    programs = Programs(max_bytes=1)
+    for width in (3, 4):
+        program = lookup(programs, width, rows)
+        assert len(programs) == 1
+        assert lookup(programs, width, rows) is program
+
+
+def test_bytes_count_weights_optimizer_and_best(rows: Rows) -> None:
+    small, large = (lookup(Programs(), width, rows).bytes for width in (10, 1000))
+    assert large - small >= 990 * 7 * 4 * 2  # weights and best weights, four bytes each
+
+
+def test_an_evicted_architecture_works_again_and_gives_the_same(rows: Rows) -> None:
+    programs = Programs(max_programs=1)
+
+    def logits() -> Any:
+        model = build_network(5, CHOSEN, seed=0)
+        program = programs.program_for(model, optimizers.Adam(0.01), rows)
+        program.start(model, 0.01, seed=0)
+        return program.epoch(rows, batch_size=16, seed=0, epoch=1)[1].tobytes()
+
+    first = logits()
+    run(programs, automatic(), rows)
+    assert logits() == first
+
+
+def test_an_evicted_program_still_finishes_its_trial(rows: Rows) -> None:
+    programs = Programs(max_programs=1)
+    model = build_network(5, CHOSEN, seed=0)
+    program = run(programs, model, rows)
+    run(programs, automatic(), rows)
+    program.epoch(rows, batch_size=16, seed=0, epoch=2)
+    program.keep()
+    assert len(program.give_best(model)) == 6
