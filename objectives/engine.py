@@ -72,6 +72,7 @@ class Program:
 
     def __init__(self, model: keras.Model, optimizer: keras.Optimizer, rows: Rows) -> None:
         self.traces = 0
+        self.starts = 0  # trials so far; the variables are the last one's
         self.model = trainable_copy(model)
         self.optimizer = optimizer
         self._variables = list(self.model.trainable_variables)
@@ -131,6 +132,7 @@ class Program:
             learning_rate: None where the optimizer follows a schedule of its own.
             seed: of the layers that draw random numbers, >= 0.
         """
+        self.starts += 1
         initial = [np.asarray(v.value) for v in model.trainable_variables]
         if self._flat:
             initial = [np.concatenate([v.ravel() for v in initial])]
@@ -145,11 +147,12 @@ class Program:
             self.optimizer.learning_rate = learning_rate
         for i, variable in enumerate(self._seeds):  # Keras adds 1 a draw: layers stay 2^20 apart
             variable.assign(np.array([seed % 2**31, i * 2**20], variable.dtype))
-        strengths = [penalties(model)[i] or (0.0, 0.0) for i in self._penalized]
+        wanted = penalties(model)
+        strengths = [wanted[i] or (0.0, 0.0) for i in self._penalized]
         self._l1.assign([l1 for l1, _ in strengths])
         self._l2.assign([l2 for _, l2 in strengths])
-        pairs = zip(self.model._flatten_layers(), model._flatten_layers(), strict=True)
-        for layer, stock in pairs:
+        layers = zip(self.model._flatten_layers(), model._flatten_layers(), strict=True)
+        for layer, stock in layers:
             if isinstance(layer, VariableDropout):
                 layer.rate.assign(stock.rate)
 

@@ -49,6 +49,9 @@ class Outcome:
 class Training:
     """A model on its way through the epochs.
 
+    One at a time: `epochs` and `outcome` raise RuntimeError once a later training of the same
+    architecture has begun with the same programs.
+
     Args:
         model: a stock uncompiled Keras model with one logit.
         optimizer: an unbuilt Keras optimizer.
@@ -85,6 +88,7 @@ class Training:
         self._program = programs.program_for(model, optimizer, rows)
         rate = optimizer.get_config().get("learning_rate")
         self._program.start(model, rate if isinstance(rate, float) else None, seed=seed)
+        self._turn = self._program.starts
         self._epochs: list[Epoch] = []
         self._best_logits: NDArray[np.float32] | None = None
         self._best_epoch = 0
@@ -94,6 +98,7 @@ class Training:
         """Train, and yield a record as each epoch ends, until early stopping or divergence."""
         best_auc = -math.inf
         for number in range(1, self._max_epochs + 1):
+            self._check_turn()
             loss, logits = self._program.epoch(
                 self._rows, batch_size=self._batch_size, seed=self._seed, epoch=number
             )
@@ -122,6 +127,7 @@ class Training:
         metrics = None
         verdict = "diverged" if self._diverged else "healthy"
         if self._best_logits is not None:
+            self._check_turn()
             weights = self._program.give_best(self._model)
             metrics = evaluate(self._y, self._best_logits)
             spread = float(np.std(probabilities(self._best_logits)))
@@ -135,3 +141,11 @@ class Training:
             weights=weights,
             seconds=time.perf_counter() - self._began,
         )
+
+    def _check_turn(self) -> None:
+        if self._program.starts != self._turn:
+            raise RuntimeError(
+                "A training wanted the variables of its program, but a later training of the same "
+                "architecture has taken them over. Finish a training, `outcome` included, before "
+                "you begin the next with the same programs."
+            )

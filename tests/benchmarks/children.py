@@ -1,4 +1,4 @@
-"""How the benchmarks start processes: each thing measured gets a fresh one, quiet and without a GPU.
+"""How the benchmarks start processes: each thing measured gets a fresh one, without a GPU.
 
 A measured script prints one line of JSON, its last, and nothing else is taken from it. A server is
 measured step by step instead: it answers each line it is sent with a line of JSON, so that several

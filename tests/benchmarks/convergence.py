@@ -23,11 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import wilcoxon  # type: ignore[import-untyped, unused-ignore]
-
 from children import ask
 from machine import print_machine, print_table
+from numpy.typing import NDArray
+from scipy.stats import wilcoxon  # type: ignore[import-untyped, unused-ignore]
 from tables import GENERATED, prepare_into
 
 NETWORKS: dict[str, dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""The measured part of `convergence.py`: one data set, each seed trained by the engine and `fit`."""
+"""The measured part of `convergence.py`: on one data set, each seed by the engine and by `fit`."""
 
 import argparse
 import json
@@ -63,7 +63,8 @@ class Pairs:
         )
         for _ in training.epochs():
             pass
-        return self._score(model), len(training.outcome().epochs)
+        outcome = training.outcome()  # gives the model its best weights
+        return self._score(model), len(outcome.epochs)
 
     def fit(self, seed: int) -> tuple[float, int]:
         """Return the ROC-AUC that `fit` restores the weights of, and its epochs."""

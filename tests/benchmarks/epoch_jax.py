@@ -1,9 +1,9 @@
 """The network of `epoch.py` written by hand in JAX: one jitted call an epoch.
 
 It imports nothing of this project, so that its interpreter needs only JAX and NumPy. It does what
-an epoch of the engine does: a permutation, every batch with the last partial one, dropout after each
-hidden layer, L1 and L2 on the kernels, Adam as Keras defines it, then the validation logits. The
-dropout rate, the penalties and the learning rate are arguments, so a new value compiles nothing.
+an epoch of the engine does: a permutation, every batch with the last partial one, dropout after
+each hidden layer, L1 and L2 on the kernels, Adam as Keras defines it, then the validation logits.
+The dropout rate, the penalties and the learning rate are arguments: a new value compiles nothing.
 
 Symbols: n rows, d features, b rows a batch.
     x (n, d), y (n,)       float32 features and labels, 0 or 1
@@ -15,11 +15,12 @@ import json
 import sys
 import time
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
+import jax  # type: ignore[import-not-found, unused-ignore]
+import jax.numpy as jnp  # type: ignore[import-not-found, unused-ignore]
 import numpy as np
 
 B1, B2, EPSILON = 0.9, 0.999, 1e-7  # Keras's defaults of Adam
@@ -57,7 +58,7 @@ def main() -> None:
 def _draw(key: Any, sizes: list[int]) -> Any:
     """Return He-uniform kernels and zero biases."""
     weights = []
-    for wide, narrow in zip(sizes[:-1], sizes[1:], strict=True):
+    for wide, narrow in pairwise(sizes):
         key, own = jax.random.split(key)
         limit = (6 / wide) ** 0.5
         kernel = jax.random.uniform(own, (wide, narrow), minval=-limit, maxval=limit)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def _products(sizes: list[int], rows: int, *, backward: bool) -> list[Callable[[
     def product(a: Matrix, b: Matrix) -> Callable[[], Matrix]:
         return partial(np.matmul, a, b, out=np.empty((len(a), b.shape[1]), np.float32))
 
-    for layer, (wide, narrow) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for layer, (wide, narrow) in enumerate(pairwise(sizes)):
         x, w, g = draw(rows, wide), draw(wide, narrow), draw(rows, narrow)
         made.append(product(x, w))
         if backward:

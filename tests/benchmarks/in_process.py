@@ -25,7 +25,7 @@ def run_in_process(**settings: Any) -> Study:
     """
     with (
         mock.patch.object(search.study, "run_pool", _work_here),
-        mock.patch.object(search.worker, "_watch_lifeline", lambda stop: None),
+        mock.patch.object(search.worker, "_watch_lifeline"),
         mock.patch.dict(os.environ, DAMPEN_STORAGE=settings["storage"]),
     ):
         return launch(workers=1, progress=False, **settings)

@@ -1,7 +1,8 @@
-"""What every benchmark prints beside its figures: the machine, the versions, the command, a table."""
+"""What every benchmark prints: a table, and the machine, the versions and the command."""
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -21,7 +22,7 @@ def print_machine(*more: str) -> None:
     load = f"load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
     print(f"\nMachine: {_cores()} cores, {_processor()}, {platform.system()}, {load}.")
     print(f"Versions: {', '.join(versions)}.")
-    print(f"Command: `python {' '.join([_relative(sys.argv[0]), *sys.argv[1:]])}`\n")
+    print(f"Command: `{shlex.join(['python', _relative(sys.argv[0]), *sys.argv[1:]])}`\n")
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

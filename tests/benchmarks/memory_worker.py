@@ -8,10 +8,11 @@ from typing import Any
 from unittest import mock
 
 import psutil
+from in_process import run_in_process
 from tensorflow.python.eager import context
 
 import search.worker
-from in_process import run_in_process
+import storage.claims
 from objectives.programs import Programs
 
 
@@ -27,7 +28,7 @@ def main() -> None:
     caches: list[Programs] = []
     claims = 0
     sizes: list[dict[str, int]] = []
-    claim = search.worker.claim_trial
+    claim = storage.claims.claim_trial
 
     def made() -> Programs:
         caches.append(Programs())

@@ -24,7 +24,6 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-
 from children import ask
 from machine import print_machine, print_table
 
@@ -47,12 +46,11 @@ def main() -> None:
     """Run both parts and print their tables."""
     options = _options()
     said = _study(options, options.trials)
-    real = [_settled(*trial) for trial in zip(said["phases"], said["walls"], said["epochs"])]
+    real = _settled(said)
     training = _print_shares(real)
     if options.growth:
         said = _study(options, options.growth, "--stub-epochs", options.stub_epochs)
-        stubbed = [_settled(*trial) for trial in zip(said["phases"], said["walls"], said["epochs"])]
-        _print_growth(stubbed, real, training)
+        _print_growth(_settled(said), real, training)
         print(f"\nA look of the pool at {options.growth} trials: {1000 * said['look']:.1f} ms.")
     print_machine()
 
@@ -80,7 +78,13 @@ def _study(options: argparse.Namespace, trials: int, *more: object) -> Any:
     )
 
 
-def _settled(phases: Trial, wall: float, epochs: int) -> Trial:
+def _settled(said: Any) -> list[Trial]:
+    """Return what a study's trials spent, by phase."""
+    trials = zip(said["phases"], said["walls"], said["epochs"], strict=True)
+    return [_settle(*trial) for trial in trials]
+
+
+def _settle(phases: Trial, wall: float, epochs: int) -> Trial:
     """Return a trial's phases with the trace set apart from training, and the rest named.
 
     Args:

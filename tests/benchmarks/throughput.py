@@ -31,14 +31,14 @@ from pathlib import Path
 
 import numpy as np
 import optuna
-
 from children import ask
 from machine import print_machine, print_table
+from tables import locate, prepare_into
+
 from search.study import launch
 from storage.database import close, open_database
 from storage.evaluations import read_evaluations
 from storage.studies import load_study
-from tables import locate, prepare_into
 
 TARGETS = {  # (one worker, two workers), times KerasTuner
     "breast-cancer": (12, 20),

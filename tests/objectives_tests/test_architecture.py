@@ -61,8 +61,15 @@ def key(model: keras.Model, optimizer: keras.Optimizer | None = None) -> Hashabl
             lambda: dense(keras.Sequential([keras.Input((4,)), layers.Dropout(0.6)])),
         ),
     ],
-    ids=["penalty", "dropout rate and seed", "names", "automatic names", "functional", "seeds"]
-    + ["nested"],
+    ids=[
+        "penalty",
+        "dropout rate and seed",
+        "names",
+        "automatic names",
+        "functional",
+        "seeds",
+        "nested",
+    ],
 )
 def test_what_a_variable_carries_is_shared(first: Build, second: Build) -> None:
     assert key(first()) == key(second())
@@ -93,8 +100,20 @@ def test_what_a_variable_carries_is_shared(first: Build, second: Build) -> None:
         ),
         (lambda: dense(dtype="float32"), lambda: dense(dtype="mixed_bfloat16")),
     ],
-    ids=["width", "depth", "activation", "bias", "frozen", "functional", "noise", "alpha dropout"]
-    + ["activity penalty", "activation named like its layer", "other penalty", "precision"],
+    ids=[
+        "width",
+        "depth",
+        "activation",
+        "bias",
+        "frozen",
+        "functional",
+        "noise",
+        "alpha dropout",
+        "activity penalty",
+        "activation named like its layer",
+        "other penalty",
+        "precision",
+    ],
 )
 def test_what_is_compiled_in_is_not_shared(first: Build, second: Build) -> None:
     assert key(first()) != key(second())
@@ -124,7 +143,14 @@ def test_optimizers_share_over_learning_rates() -> None:
             lambda: keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 20)),
         ),
     ],
-    ids=["kind", "moment", "clipping", "decay excluded", "decay excluded elsewhere", "schedule"],
+    ids=[
+        "kind",
+        "moment",
+        "clipping",
+        "decay excluded",
+        "decay excluded elsewhere",
+        "schedule",
+    ],
 )
 def test_optimizers_do_not_share_over_other_settings(
     first: Callable[[], keras.Optimizer], second: Callable[[], keras.Optimizer]
@@ -133,7 +159,7 @@ def test_optimizers_do_not_share_over_other_settings(
     assert key(model, first()) != key(model, second())
 
 
-class Subclassed(keras.Model):
+class Subclassed(keras.Model):  # type: ignore[misc]  # untyped
     """A model whose layers alone do not describe it."""
 
     def __init__(self) -> None:

@@ -101,7 +101,7 @@ def test_a_row_without_weight_teaches_nothing(rows: Rows) -> None:
 # Dropout
 
 
-class Recorder(keras.layers.Layer):
+class Recorder(keras.layers.Layer):  # type: ignore[misc]  # untyped
     """A layer that remembers the first row it saw in each training step of its program."""
 
     def __init__(self, steps: int, **settings: Any) -> None:
@@ -112,9 +112,7 @@ class Recorder(keras.layers.Layer):
         self.seen = self.add_weight(
             shape=(self.steps, shape[-1]), initializer="zeros", trainable=False
         )
-        self.count = self.add_weight(
-            shape=(), initializer="zeros", trainable=False, dtype="int32"
-        )
+        self.count = self.add_weight(shape=(), initializer="zeros", trainable=False, dtype="int32")
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if training:
@@ -191,7 +189,7 @@ def test_validation_drops_nothing(rows: Rows) -> None:
 
 
 def test_a_dropout_inside_another_layer_keeps_its_rate(rows: Rows) -> None:
-    class Wrapped(keras.layers.Layer):
+    class Wrapped(keras.layers.Layer):  # type: ignore[misc]  # untyped
         def __init__(self, rate: float, **settings: Any) -> None:
             super().__init__(**settings)
             self.rate = rate
@@ -219,7 +217,9 @@ def test_a_used_program_gives_the_weights_of_a_new_one(rows: Rows) -> None:
         return build_network(5, CHOSEN, seed=seed)
 
     used = Program(fresh(1), optimizers.Adam(0.01), rows)
-    weights_after(used, build_network(5, replace(CHOSEN, dropout=0.9, l1=1.0), seed=4), rows, seed=4)
+    weights_after(
+        used, build_network(5, replace(CHOSEN, dropout=0.9, l1=1.0), seed=4), rows, seed=4
+    )
     new = Program(fresh(2), optimizers.Adam(0.01), rows)
     assert same(weights_after(used, fresh(3), rows), weights_after(new, fresh(3), rows))
 

@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 Optimizer = Callable[[], keras.Optimizer]
 layers, optimizers, regularizers = keras.layers, keras.optimizers, keras.regularizers
 
-SEED, EPOCHS, BATCH = 5, 3, 16  # 40 rows: two full batches and one of 8
+SEED, EPOCHS, BATCH = 5, 2, 16  # 40 rows: two full batches and one of 8
 
 
 def shuffled(n: int, epoch: int, seed: int = SEED) -> NDArray[np.int32]:
@@ -99,7 +99,8 @@ OFFERED = [
 
 @pytest.mark.parametrize("kind", OFFERED, ids=lambda kind: kind.__name__)
 def test_every_optimizer_gives_the_weights_of_keras(kind: Any, rows: Rows) -> None:
-    assert_equals_keras(lesson_network, lambda: kind(learning_rate=0.01), rows)
+    rate = 1.0 if kind is optimizers.Adadelta else 0.01  # Adadelta hardly moves below 1
+    assert_equals_keras(lesson_network, lambda: kind(learning_rate=rate), rows)
 
 
 def decaying_kernels_only() -> keras.Optimizer:
@@ -135,8 +136,13 @@ def kernels_and_biases_apart() -> keras.Optimizer:
             optimizers.schedules.CosineDecay(0.0, 9, warmup_target=0.2, warmup_steps=3)
         ),
     ],
-    ids=["nesterov", "amsgrad", "centered", "clipnorm", "clipvalue", "global_clipnorm"]
-    + [
+    ids=[
+        "nesterov",
+        "amsgrad",
+        "centered",
+        "clipnorm",
+        "clipvalue",
+        "global_clipnorm",
         "weight decay",
         "excluded decay",
         "ema",
@@ -144,8 +150,9 @@ def kernels_and_biases_apart() -> keras.Optimizer:
         "loss scale",
         "dynamic scale",
         "several",
-    ]
-    + ["decaying rate", "warm-up"],
+        "decaying rate",
+        "warm-up",
+    ],
 )
 def test_every_optimizer_option_gives_the_weights_of_keras(make: Optimizer, rows: Rows) -> None:
     assert_equals_keras(lesson_network, make, rows)
@@ -190,7 +197,7 @@ def nested(seed: int) -> keras.Model:
     return stacked(seed, middle, layers.BatchNormalization())
 
 
-class Subclassed(keras.Model):
+class Subclassed(keras.Model):  # type: ignore[misc]  # untyped
     """A model that only its own code describes."""
 
     def __init__(self, seed: int) -> None:
@@ -204,7 +211,7 @@ class Subclassed(keras.Model):
         return self.logit(self.drop(self.hidden(inputs), training=training))
 
 
-class Gate(keras.layers.Layer):
+class Gate(keras.layers.Layer):  # type: ignore[misc]  # untyped
     """A layer of the user's own with a weight, and a dropout inside it."""
 
     def __init__(self, rate: float = 0.0, **settings: Any) -> None:
@@ -247,8 +254,20 @@ def frozen(seed: int) -> keras.Model:
         frozen,
         Subclassed,
     ],
-    ids=["activity penalty", "activity layer", "other penalty", "noise", "spatial", "weights"]
-    + ["statistics", "own layer", "nested", "constrained", "frozen", "subclassed"],
+    ids=[
+        "activity penalty",
+        "activity layer",
+        "other penalty",
+        "noise",
+        "spatial",
+        "weights",
+        "statistics",
+        "own layer",
+        "nested",
+        "constrained",
+        "frozen",
+        "subclassed",
+    ],
 )
 def test_any_model_gives_the_weights_of_keras(
     build: Callable[[int], keras.Model], rows: Rows
@@ -267,10 +286,9 @@ def test_a_model_with_two_inputs_gives_the_weights_of_keras(structure: str, tabl
         draw = keras.initializers.RandomUniform(seed=seed)
         embedded = layers.Flatten()(layers.Embedding(7, 3, embeddings_initializer=draw)(city))
         joined = layers.Concatenate()([seeded(4, seed)(numbers), embedded])
-        inputs = [numbers, city]
-        if structure == "dict":
-            inputs = {"numbers": numbers, "city": city}
-        return keras.Model(inputs, seeded(1, seed + 1)(joined))
+        inputs = {"numbers": numbers, "city": city}
+        given = inputs if structure == "dict" else list(inputs.values())
+        return keras.Model(given, seeded(1, seed + 1)(joined))
 
     def features(part: slice) -> Any:
         return (

@@ -63,7 +63,7 @@ def test_the_seed_alone_decides_the_initial_weights() -> None:
 
 
 def test_layers_of_one_shape_start_from_different_weights() -> None:
-    kernels = [w for w in build_network(6, changed(widths=(6, 6, 6)), seed=0).get_weights()][::2]
+    kernels = list(build_network(6, changed(widths=(6, 6, 6)), seed=0).get_weights())[::2]
     assert not np.array_equal(kernels[0], kernels[1])
     assert not np.array_equal(kernels[1], kernels[2])
 

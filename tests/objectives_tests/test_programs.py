@@ -74,7 +74,8 @@ def shared() -> Programs:
 
 def test_other_numbers_of_rows_trace_nothing(rows: Rows, shared: Programs) -> None:
     program = run(shared, build_network(5, CHOSEN, seed=0), rows)
-    fewer = place(rows.x[:21], rows.y[:21], rows.x_validation[:6])
+    x, y, x_validation = (part.numpy() for part in (rows.x, rows.y, rows.x_validation))
+    fewer = place(x[:21], y[:21], x_validation[:6])
     assert run(shared, build_network(5, CHOSEN, seed=0), fewer) is program
     assert program.traces == 1
 
@@ -94,8 +95,9 @@ def test_automatic_names_trace_nothing(rows: Rows) -> None:
 
 
 @pytest.mark.parametrize(
-    "build", [lambda: automatic(width=4), lambda: automatic(activation="tanh")], ids=["width"]
-    + ["activation"]
+    "build",
+    [lambda: automatic(width=4), lambda: automatic(activation="tanh")],
+    ids=["width", "activation"],
 )
 def test_another_shape_or_activation_is_another_program(
     build: Callable[[], keras.Model], rows: Rows
@@ -106,16 +108,23 @@ def test_another_shape_or_activation_is_another_program(
     assert (first.traces, second.traces, len(programs)) == (1, 1, 2)
 
 
-def test_a_list_and_a_dict_of_the_same_arrays_are_two_programs() -> None:
-    def build(structure: Any) -> keras.Model:
+def test_features_of_another_type_are_another_program(rows: Rows) -> None:
+    x, y, x_validation = (part.numpy() for part in (rows.x, rows.y, rows.x_validation))
+    doubles = place(x.astype(np.float64), y, x_validation.astype(np.float64))
+    programs = Programs()
+    assert run(programs, automatic(), rows) is not run(programs, automatic(), doubles)
+
+
+def test_features_in_another_structure_are_another_program() -> None:
+    def build() -> keras.Model:
         a, b = keras.Input((2,), name="a"), keras.Input((2,), name="b")
-        return keras.Model(structure(a, b), layers.Dense(1)(layers.Add()([a, b])))
+        return keras.Model([a, b], layers.Dense(1)(layers.Add()([a, b])))
 
     x, y = np.ones((4, 2), np.float32), np.array([0, 1, 0, 1], np.float32)
     programs = Programs()
-    for structure in (lambda a, b: [a, b], lambda a, b: {"a": a, "b": b}):
-        run(programs, build(structure), place(structure(x, x), y, structure(x, x)))
-    assert len(programs) == 2
+    listed = run(programs, build(), place([x, x], y, [x, x]))
+    named = run(programs, build(), place({"a": x, "b": x}, y, {"a": x, "b": x}))
+    assert listed is not named
 
 
 # The bounds

@@ -1,0 +1,74 @@
+"""One command searches the built-in table and says what it found."""
+
+import json
+import re
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from search import load
+
+if TYPE_CHECKING:
+    from conftest import Folder, Whole
+
+SHOW_KEYS = {
+    *("study", "state", "metric", "direction", "seed", "planned_trials"),
+    *("trials", "best", "seconds"),
+}
+
+
+def test_launch_ends_well_and_prints_one_document(whole: "Whole") -> None:
+    assert whole.done.returncode == 0, whole.done.stderr
+    document = whole.document  # would not be read if anything else were on standard output
+    assert document.keys() >= SHOW_KEYS
+    assert document["study"] == "rooks"
+    assert document["state"] == "finished"
+    assert document["metric"] == "validation_roc_auc"
+    assert document["direction"] == "maximize"
+    assert document["seed"] == 3
+    assert document["planned_trials"] == 12
+    assert document["trials"].keys() == {"complete", "pruned", "failed", "running", "waiting"}
+    assert document["trials"]["complete"] + document["trials"]["pruned"] == 12
+    assert 0 < document["seconds"] < 60
+
+
+def test_best_trial_is_the_best_and_is_good(whole: "Whole") -> None:
+    best = whole.document["best"]
+    assert best.keys() >= {"number", "value", "params", "metrics"}
+    complete = [t for t in whole.folder.trials() if t.state == "COMPLETE" and t.value is not None]
+    assert best["value"] == max(trial.value or 0 for trial in complete) > 0.9
+    assert best["metrics"]["roc_auc"] == best["value"]
+    assert best["params"].keys() == complete[0].params.keys()
+
+
+def test_standard_error_has_plain_progress_and_no_chatter(whole: "Whole") -> None:
+    lines = whole.done.stderr.splitlines()
+    assert lines
+    for line in lines:
+        assert re.match(r"\d+ / 12 trials, .*; best 0\.\d{4}: ", line), line
+    assert lines[-1].startswith("12 / 12 trials")
+
+
+def test_first_trials_are_the_plain_network_and_the_well_tried_default(whole: "Whole") -> None:
+    plain, tried = whole.folder.trials()[:2]
+    assert (plain.params["dropout"], plain.params["use_l1"], plain.params["use_l2"]) == (0, 0, 0)
+    assert (tried.params["dropout"], tried.params["use_l1"], tried.params["use_l2"]) == (0.2, 0, 1)
+
+
+def test_python_gives_the_figures_that_the_command_prints(whole: "Whole") -> None:
+    study = load("rooks", storage=f"sqlite:///{whole.folder.path}/dampen.db")
+    assert json.loads(json.dumps(study.figures.to_json())) == whole.document
+
+
+def test_timeout_ends_a_search_in_good_order(folder: "Folder") -> None:
+    done = folder.run("launch", "--timeout", "1s", "--study", "short", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["state"] == "interrupted"
+    assert done.stderr.splitlines()[-1] == "To go on: dampen resume short"
+
+
+def test_installed_command_is_the_module(folder: "Folder") -> None:
+    (command,) = entry_points(group="console_scripts", name="dampen")
+    assert command.value == "search.cli:main"
+    done = folder.run("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"dampen \d+\.\d+\.\d+\S*\n", done.stdout)

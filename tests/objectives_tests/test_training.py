@@ -1,0 +1,351 @@
+"""Training stops when it should, ends at its best epoch, and repeats bit for bit."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from objectives.engine import Rows, place
+from objectives.hyperparameters import Hyperparameters
+from objectives.metrics import log_loss, roc_auc
+from objectives.network import build_network
+from objectives.programs import Programs
+from objectives.training import Outcome, Training
+
+Floats = NDArray[np.float32]
+optimizers = keras.optimizers
+
+CHOSEN = Hyperparameters(
+    widths=(6, 4),
+    activation="relu",
+    normalization="batch",
+    dropout=0.3,
+    l1=1e-3,
+    l2=1e-2,
+    learning_rate=0.01,
+    batch_size=16,
+)
+
+
+def training(
+    rows: Rows,
+    y: Floats,
+    programs: Programs,
+    chosen: Hyperparameters = CHOSEN,
+    *,
+    seed: int = 0,
+    max_epochs: int = 6,
+    patience: int = 6,
+    optimizer: keras.Optimizer | None = None,
+) -> Training:
+    return Training(
+        build_network(rows.x.shape[1], chosen, seed=seed),
+        optimizer or optimizers.Adam(chosen.learning_rate),
+        rows,
+        y,
+        programs,
+        batch_size=chosen.batch_size,
+        max_epochs=max_epochs,
+        patience=patience,
+        seed=seed,
+    )
+
+
+def finished(*args: Any, **settings: Any) -> Outcome:
+    run = training(*args, **settings)
+    for _ in run.epochs():
+        pass
+    return run.outcome()
+
+
+def digest(outcome: Outcome) -> str:
+    """Return a hash of every bit of the weights."""
+    return hashlib.sha256(b"".join(w.tobytes() for w in outcome.weights)).hexdigest()
+
+
+# Early stopping, on a program that plays a script
+
+
+class Script:
+    """A cache and its only program, whose epochs give the validation scores it was told."""
+
+    def __init__(self, *scores: Floats, losses: dict[int, float] | None = None) -> None:
+        self.scores = scores
+        self.losses = losses or {}
+        self.starts = 1
+        self.kept: list[int] = []
+        self.ran = 0
+
+    def program_for(self, *_: Any) -> "Script":
+        return self
+
+    def start(self, *_: Any, seed: int) -> None: ...
+
+    def epoch(self, *_: Any, epoch: int, **__: Any) -> tuple[float, Floats]:
+        self.ran = epoch
+        return self.losses.get(epoch, 0.5), self.scores[epoch - 1]
+
+    def keep(self) -> None:
+        self.kept.append(self.ran)
+
+    def give_best(self, _: Any) -> list[Floats]:
+        return []
+
+
+LABELS = np.array([0, 0, 1, 1], np.float32)
+SCORES = {  # logits of the four rows with the ROC-AUC that names them
+    0.0: np.array([2, 1, -1, -2], np.float32),
+    0.5: np.array([-1, 2, 1, 1.5], np.float32),
+    0.75: np.array([-1, 2, 1, 3], np.float32),
+    1.0: np.array([-2, -1, 1, 2], np.float32),
+}
+
+
+def scripted(*aucs: float, patience: int = 2, **losses: float) -> tuple[Script, Training]:
+    script = Script(*(SCORES[auc] for auc in aucs))
+    run = Training(
+        keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),
+        optimizers.SGD(0.1),
+        None,  # type: ignore[arg-type]  # the script reads no rows
+        LABELS,
+        script,  # type: ignore[arg-type]
+        batch_size=1,
+        max_epochs=len(aucs),
+        patience=patience,
+        seed=0,
+    )
+    return script, run
+
+
+@pytest.mark.parametrize(
+    ("aucs", "patience", "epochs", "best"),
+    [
+        ((0.5, 0.75, 0.5, 0.5, 1.0), 2, 4, 2),  # two epochs without a better one
+        ((0.5, 0.75, 0.5, 0.5, 1.0), 3, 5, 5),
+        ((0.5, 0.75, 0.5, 1.0, 0.5, 0.5, 1.0), 2, 6, 4),  # a better one starts the count anew
+        ((0.75, 0.75, 0.75, 1.0), 2, 3, 1),  # an equal one does not
+        ((0.5, 0.75, 1.0), 1, 3, 3),  # to the last epoch allowed
+        ((0.0, 0.0, 0.5), 1, 2, 1),  # 0 is a value like any other
+    ],
+)
+def test_training_stops_after_patience_epochs_without_a_better_auc(
+    aucs: tuple[float, ...], patience: int, epochs: int, best: int
+) -> None:
+    script, run = scripted(*aucs, patience=patience)
+    records = list(run.epochs())
+    assert [record.number for record in records] == list(range(1, epochs + 1))
+    assert script.ran == epochs
+    outcome = run.outcome()
+    assert (outcome.best_epoch, script.kept[-1]) == (best, best)
+    assert outcome.metrics is not None
+    assert outcome.metrics.roc_auc == aucs[best - 1]
+    assert outcome.epochs == tuple(records)
+
+
+def test_a_record_says_the_epochs_figures() -> None:
+    _, run = scripted(0.75, 0.5)
+    first, second = run.epochs()
+    assert (first.validation_auc, first.best_auc) == (0.75, 0.75)
+    assert (second.validation_auc, second.best_auc) == (0.5, 0.75)
+    assert first.training_loss == 0.5
+    assert first.validation_loss == log_loss(LABELS, SCORES[0.75])
+
+
+@pytest.mark.parametrize("where", ["loss", "scores"])
+def test_what_is_not_finite_ends_training_as_diverged(where: str) -> None:
+    script, run = scripted(0.5, 0.75, 1.0)
+    if where == "loss":
+        script.losses = {2: float("nan")}
+    else:
+        script.scores = (SCORES[0.5], np.array([0, 1, np.inf, 1], np.float32))
+    assert [record.number for record in run.epochs()] == [1]
+    outcome = run.outcome()
+    assert (outcome.verdict, outcome.best_epoch, len(outcome.epochs)) == ("diverged", 1, 1)
+
+
+def test_scores_that_hardly_vary_are_a_collapse_whatever_their_auc() -> None:
+    script, run = scripted(1.0)
+    script.scores = (SCORES[1.0] * np.float32(1e-4),)
+    list(run.epochs())
+    outcome = run.outcome()
+    assert outcome.metrics is not None
+    assert (outcome.verdict, outcome.metrics.roc_auc) == ("collapsed", 1.0)
+
+
+def test_an_outcome_before_any_epoch_has_no_metrics() -> None:
+    _, run = scripted(1.0)
+    outcome = run.outcome()
+    assert (outcome.metrics, outcome.best_epoch, outcome.weights) == (None, 0, [])
+
+
+# On the real engine
+
+
+@pytest.fixture(scope="module")
+def programs() -> Programs:
+    """Return a cache that keeps its programs from test to test."""
+    return Programs()
+
+
+def test_the_model_ends_with_the_weights_of_its_best_epoch(
+    rows: Rows, y_validation: Floats, programs: Programs
+) -> None:
+    # A learning rate too large for the task: the validation ROC-AUC goes up and down.
+    chosen = replace(CHOSEN, learning_rate=0.3)
+    model = build_network(5, chosen, seed=0)
+    run = Training(
+        model,
+        optimizers.Adam(chosen.learning_rate),
+        rows,
+        y_validation,
+        programs,
+        batch_size=16,
+        max_epochs=12,
+        patience=12,
+        seed=0,
+    )
+    records = list(run.epochs())
+    outcome = run.outcome()
+    best = max(records, key=lambda record: record.validation_auc)
+    assert outcome.best_epoch == best.number < len(records) == 12
+    assert best.validation_auc > records[-1].validation_auc
+    predicted = model.predict(rows.x_validation, verbose=0).ravel()
+    assert roc_auc(y_validation, predicted) == best.validation_auc
+    assert outcome.metrics is not None
+    assert outcome.metrics.roc_auc == best.validation_auc
+    for given, own in zip(outcome.weights, model.get_weights(), strict=True):
+        assert np.array_equal(given, own)
+
+
+def test_a_huge_learning_rate_diverges_at_once(
+    rows: Rows, y_validation: Floats, programs: Programs
+) -> None:
+    chosen = replace(CHOSEN, normalization="none", learning_rate=1e30)
+    outcome = finished(rows, y_validation, programs, chosen)
+    assert (outcome.verdict, outcome.metrics, outcome.epochs) == ("diverged", None, ())
+    assert outcome.weights == []
+
+
+def test_an_infinite_feature_diverges_at_once(
+    table: tuple[Floats, Floats], y_validation: Floats, programs: Programs
+) -> None:
+    x, y = table[0].copy(), table[1]
+    x[17, 2] = np.inf
+    outcome = finished(place(x[:40], y[:40], x[40:]), y_validation, programs)
+    assert (outcome.verdict, outcome.epochs) == ("diverged", ())
+
+
+def test_a_huge_penalty_collapses_the_network(
+    rows: Rows, y_validation: Floats, programs: Programs
+) -> None:
+    # Batches of one row, so that the first epoch has steps enough to bring every weight to zero.
+    chosen = replace(CHOSEN, normalization="none", batch_size=1)
+    assert finished(rows, y_validation, programs, chosen).verdict == "healthy"
+    dead = finished(rows, y_validation, programs, replace(chosen, l1=5.0))
+    assert dead.verdict == "collapsed"
+
+
+@pytest.mark.parametrize("stop_after", [1, 2])
+def test_training_can_be_left_at_any_epoch(
+    stop_after: int, rows: Rows, y_validation: Floats, programs: Programs
+) -> None:
+    run = training(rows, y_validation, programs)
+    records = list(islice(run.epochs(), stop_after))
+    outcome = run.outcome()
+    assert len(outcome.epochs) == stop_after
+    assert outcome.metrics is not None
+    assert outcome.metrics.roc_auc == records[-1].best_auc
+    short = finished(rows, y_validation, programs, max_epochs=stop_after)
+    assert digest(outcome) == digest(short)
+
+
+def test_a_training_that_was_left_does_not_disturb_the_next(
+    rows: Rows, y_validation: Floats, programs: Programs
+) -> None:
+    undisturbed = digest(finished(rows, y_validation, programs))
+    left = training(rows, y_validation, programs, replace(CHOSEN, dropout=0.8), seed=3).epochs()
+    next(left)
+    assert digest(finished(rows, y_validation, programs)) == undisturbed
+
+
+def test_a_training_whose_program_was_taken_over_says_so(
+    rows: Rows, y_validation: Floats, programs: Programs
+) -> None:
+    first = training(rows, y_validation, programs)
+    going_on = first.epochs()
+    next(going_on)
+    finished(rows, y_validation, programs, seed=1)
+    with pytest.raises(RuntimeError, match="a later training of the same architecture"):
+        next(going_on)
+    with pytest.raises(RuntimeError, match="Finish a training, `outcome` included"):
+        first.outcome()
+
+
+def test_a_learning_rate_schedule_is_followed_in_every_trial(
+    rows: Rows, y_validation: Floats, programs: Programs
+) -> None:
+    def stopping() -> keras.Optimizer:
+        # From the fourth step on, which is the second epoch's first, nothing is learned.
+        return optimizers.SGD(optimizers.schedules.PiecewiseConstantDecay([2], [0.3, 0.0]))
+
+    chosen = replace(CHOSEN, normalization="none")
+    for seed in (0, 1):
+        outcome = finished(
+            rows, y_validation, programs, chosen, seed=seed, optimizer=stopping(), max_epochs=3
+        )
+        losses = [epoch.validation_loss for epoch in outcome.epochs]
+        start = build_network(5, chosen, seed=seed)(rows.x_validation).numpy().ravel()
+        assert losses[0] == losses[1] == losses[2] != log_loss(y_validation, start)
+
+
+# Bit for bit
+
+
+def test_a_trial_repeats_whichever_ran_before_and_whatever_is_cached(
+    rows: Rows, y_validation: Floats
+) -> None:
+    cold = digest(finished(rows, y_validation, Programs()))
+    warm = Programs()
+    keras.utils.set_random_seed(99)  # the global seeds decide nothing
+    for other in (replace(CHOSEN, dropout=0.7, l1=0.1, batch_size=5), replace(CHOSEN, widths=(3,))):
+        finished(rows, y_validation, warm, other, seed=8)
+    assert digest(finished(rows, y_validation, warm)) == cold
+    assert digest(finished(rows, y_validation, warm, seed=1)) != cold
+
+
+ALONE = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("again", sys.argv[1])
+again = importlib.util.module_from_spec(spec)
+sys.modules["again"] = again
+from objectives.engine import configure_process, place
+configure_process(1)
+spec.loader.exec_module(again)
+import numpy as np
+data = np.load(sys.argv[2])
+rows = place(data["x"][:40], data["y"][:40], data["x"][40:])
+print(again.digest(again.finished(rows, data["y"][40:], again.Programs())))
+"""
+
+
+def test_a_trial_repeats_in_a_fresh_process_with_another_hash_seed(
+    rows: Rows,
+    y_validation: Floats,
+    table: tuple[Floats, Floats],
+    programs: Programs,
+    tmp_path: Any,
+) -> None:
+    np.savez(tmp_path / "table.npz", x=table[0], y=table[1])
+    command = [sys.executable, "-c", ALONE, __file__, str(tmp_path / "table.npz")]
+    environment = {**os.environ, "PYTHONHASHSEED": "77"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == digest(finished(rows, y_validation, programs))

@@ -1,0 +1,55 @@
+"""A trial reports at rungs, and the rungs are those at which its pruner decides."""
+
+import optuna
+import pytest
+
+from search.errors import SettingError
+from search.pruning import PRUNERS, check_pruner, make_pruner, rungs
+
+
+@pytest.mark.parametrize(
+    ("name", "max_epochs", "epochs"),
+    [
+        ("median", 100, {4, 8, 16, 32, 64}),
+        ("median", 4, {4}),
+        ("median", 3, set()),
+        ("hyperband", 100, {4, 12, 36}),
+        ("hyperband", 108, {4, 12, 36, 108}),
+        ("none", 100, set()),
+    ],
+)
+def test_rungs_are_a_geometric_series(name: str, max_epochs: int, epochs: set[int]) -> None:
+    assert rungs(name, max_epochs) == epochs
+
+
+def test_each_name_makes_its_pruner() -> None:
+    made = {name: type(make_pruner(name, 100)).__name__ for name in PRUNERS}
+    assert made == {"median": "MedianPruner", "hyperband": "HyperbandPruner", "none": "NopPruner"}
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+@pytest.mark.parametrize("max_epochs", [1, 2, 4, 100])
+def test_pruner_works_with_any_number_of_epochs(name: str, max_epochs: int) -> None:
+    study = optuna.create_study(direction="maximize", pruner=make_pruner(name, max_epochs))
+    for number in range(3):
+        trial = study.ask()
+        for epoch in sorted(rungs(name, max_epochs)):
+            trial.report(0.5 + number / 10, epoch)
+            trial.should_prune()
+        study.tell(trial, 0.5)
+
+
+def test_median_rule_waits_for_ten_trials_and_then_prunes_who_is_behind() -> None:
+    study = optuna.create_study(direction="maximize", pruner=make_pruner("median", 100))
+    for number in range(12):
+        trial = study.ask()
+        behind = number % 2 == 1
+        trial.report(0.5 if behind else 0.9, 4)
+        assert trial.should_prune() == (behind and number >= 10), number
+        study.tell(trial, 0.9)
+
+
+def test_unknown_pruner_is_refused_with_those_there_are() -> None:
+    with pytest.raises(SettingError) as caught:
+        check_pruner("axe")
+    assert str(caught.value) == "--pruner must be one of median, hyperband, none; got `axe`."

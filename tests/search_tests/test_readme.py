@@ -1,0 +1,81 @@
+"""The README's command reference is the printed help.
+
+Run as a script (`python tests/search_tests/test_readme.py`), this file writes the printed help into
+the README's blocks; each begins with a line like `$ dampen launch --help`.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+COMMANDS = (
+    *("", "launch", "resume", "studies", "show"),
+    *("dashboard", "export", "predict"),
+)
+BLOCK = re.compile(r"^```text\n\$ dampen ((?:\w+ )?)--help\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+# Called `dampen` whether or not the command is on the path.
+_SCRIPT = "import sys; sys.argv[0] = 'dampen'; from search.cli import main; main()"
+
+
+def printed_help(command: str) -> str:
+    """Return what `dampen COMMAND --help` prints in a terminal of 100 columns."""
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT, *command.split(), "--help"],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return "".join(f"{line.rstrip()}\n" for line in done.stdout.strip().splitlines())
+
+
+def _blocks() -> dict[str, str]:
+    """Return the README's blocks by command."""
+    found = BLOCK.findall(README.read_text(encoding="utf-8"))
+    return {command.strip(): text for command, text in found}
+
+
+def test_every_command_is_in_the_readme() -> None:
+    assert sorted(_blocks()) == sorted(COMMANDS)
+
+
+def test_commands_here_are_those_that_the_help_lists() -> None:
+    listed = printed_help("").partition("Commands:\n")[2]
+    assert {line.split()[0] for line in listed.splitlines()} == set(COMMANDS[1:])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_readme_has_the_printed_help(command: str) -> None:
+    assert _blocks().get(command) == printed_help(command), (
+        "the README is behind; type: python tests/search_tests/test_readme.py"
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS[1:])
+def test_every_option_has_help(command: str) -> None:
+    options = printed_help(command).partition("Options:\n")[2]
+    for entry in re.split(r"\n(?=  -|      --)", options.rstrip("\n")):
+        words = re.sub(r"^\s+-\S*(?:,? --\S+)*(?: [A-Z]+)?", "", entry)
+        assert re.search(r"[a-z]{3}", words), f"no help for {entry}"
+
+
+def rewrite() -> None:
+    """Write the printed help into the README's blocks."""
+
+    def block(match: re.Match[str]) -> str:
+        command = match[1].strip()
+        return f"```text\n$ dampen {match[1]}--help\n{printed_help(command)}```"
+
+    README.write_text(BLOCK.sub(block, README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    rewrite()
