@@ -35,7 +35,7 @@ def test_larger_tables_get_larger_batches() -> None:
         batch_size = regularization_space(n_train)["batch_size"]
         assert isinstance(batch_size, CategoricalDistribution)
         choices.append(batch_size.choices)
-    assert choices == sorted(choices)  # type: ignore[type-var]
+    assert choices == sorted(choices)
     assert len(set(choices)) == len(choices)
 
 
