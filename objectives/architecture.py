@@ -18,7 +18,11 @@ COMPILED_IN = ("activity_regularizer", "layer")  # a penalty of outputs, a wrapp
 
 
 class VariableDropout(keras.layers.Layer):
-    """`keras.layers.Dropout` whose rate is a variable, so that a new rate costs no trace."""
+    """`keras.layers.Dropout` whose rate is a variable, so that a new rate costs no trace.
+
+    A unit's fate hangs on 16 random bits, not 32: random numbers are most of what dropout costs.
+    The rate is rounded to 1/65536, and survivors are scaled by what it was rounded to.
+    """
 
     def __init__(self, *, noise_shape: Any = None, name: str | None = None) -> None:
         super().__init__(name=name)
@@ -31,12 +35,21 @@ class VariableDropout(keras.layers.Layer):
         """Drop each unit at the rate while training. (batch, ...) -> (batch, ...)."""
         if not training:
             return inputs
-        return tf.nn.experimental.stateless_dropout(
-            inputs,
-            tf.cast(self.rate, inputs.dtype),
-            self.seed_generator.next(),
-            noise_shape=self.noise_shape,
+        seed = tf.cast(self.seed_generator.next(), tf.int32)
+        return self._dropped(inputs, seed)
+
+    def _dropped(self, inputs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        shape = tf.shape(inputs)
+        if self.noise_shape is not None:
+            shape = [s if s is not None else shape[i] for i, s in enumerate(self.noise_shape)]
+        n = tf.reduce_prod(shape)
+        words = tf.random.stateless_uniform(
+            [(n + 1) // 2], seed, minval=None, maxval=None, dtype=tf.int32
         )
+        bits = tf.reshape(tf.reshape(tf.bitcast(words, tf.int16), [-1])[:n], shape)
+        dropped = tf.minimum(tf.round(self.rate * 65536), 65535)  # of 65536
+        kept = tf.cast(bits >= tf.cast(dropped - 32768, tf.int16), inputs.dtype)
+        return inputs * (kept * tf.cast(65536 / (65536 - dropped), inputs.dtype))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Dropout keeps every shape."""

@@ -13,6 +13,7 @@ Symbols: n training rows, m validation rows, b rows a batch, P trainable weights
 """
 
 from collections.abc import Hashable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.python.eager.context import function_executor_type
 
 from objectives.architecture import VariableDropout, penalties, trainable_copy
 
@@ -106,6 +108,8 @@ class Program:
         self._averages = inner._momentums if averaging else []
         self._fresh_optimizer = [np.asarray(v.value) for v in optimizer.variables]
         self._state = [*self._slots, *statistics]
+        held = [id(v) for v in (*self._variables, *statistics)]
+        self._order = [held.index(id(v)) for v in self.model.weights]
         self._best = [tf.Variable(v.value, trainable=False) for v in self._state]
         self._epoch = tf.function(
             self._trace_epoch,
@@ -162,9 +166,10 @@ class Program:
         The loss is weighted binary cross-entropy in nats a row, dropout on and penalties left out.
         It is not finite when a step diverged: the epoch stops at that step.
         """
-        loss, logits = self._epoch(
-            rows.x, rows.y, rows.w, rows.x_validation, batch_size, [seed % 2**31, epoch]
-        )
+        with _one_thread():
+            loss, logits = self._epoch(
+                rows.x, rows.y, rows.w, rows.x_validation, batch_size, [seed % 2**31, epoch]
+            )
         return float(loss), logits.numpy()
 
     def keep(self) -> None:
@@ -172,20 +177,13 @@ class Program:
         for best, variable in zip(self._best, self._state, strict=True):
             best.assign(variable.value)
 
-    def give_best(self, model: keras.Model) -> list[Floats]:
-        """Set a stock model of this architecture to the kept weights, and return them.
-
-        They come back as `Model.get_weights` orders them.
-        """
+    def best_weights(self) -> list[Floats]:
+        """Return the kept weights, as `Model.set_weights` of a stock model wants them."""
         kept = [best.numpy() for best in self._best]
         if self._flat:
             parts = np.split(kept[0], np.cumsum(self._sizes)[:-1])
             kept[:1] = [p.reshape(s) for p, s in zip(parts, self._shapes, strict=True)]
-        targets = [*model.trainable_variables, *model.non_trainable_weights]
-        for variable, value in zip(targets, kept, strict=True):
-            variable.assign(value)
-        weights: list[Floats] = model.get_weights()
-        return weights
+        return [kept[i] for i in self._order]
 
     def _trace_epoch(
         self,
@@ -261,6 +259,16 @@ def configure_process(threads: int) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+def _one_thread() -> AbstractContextManager[None]:
+    """Trace and run what is called within the block on TensorFlow's single-threaded executor.
+
+    Its general executor hands every operation to a queue; small graphs spend a quarter of their
+    time and nearly half of their memory on that (`.docs/log.md`). There is no public name for it.
+    """
+    manager: AbstractContextManager[None] = function_executor_type("SINGLE_THREADED_EXECUTOR")
+    return manager
 
 
 def _tensor(array: NDArray[Any]) -> tf.Tensor:

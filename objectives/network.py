@@ -4,6 +4,9 @@ Nothing here knows how it is trained: `build_network` returns an ordinary uncomp
 a person would write by hand. `objectives/engine.py` trains it.
 """
 
+from dataclasses import replace
+from typing import Any
+
 import keras
 
 from objectives.hyperparameters import Hyperparameters
@@ -22,31 +25,55 @@ def build_network(n_features: int, chosen: Hyperparameters, *, seed: int) -> ker
         seed: of the initial weights; the same seed gives the same weights.
     """
     layers = keras.layers
-    model = keras.Sequential([keras.Input((n_features,), name="features")], name="network")
-    draw = keras.initializers.HeUniform
-    if chosen.activation == "tanh":
-        draw = keras.initializers.GlorotUniform
+    parts = [keras.Input((n_features,), name="features")]
     for i, width in enumerate(chosen.widths):
-        model.add(
-            layers.Dense(
-                width,
-                kernel_initializer=draw(seed=seed + i),
-                kernel_regularizer=keras.regularizers.L1L2(l1=chosen.l1, l2=chosen.l2),
-                name=f"dense_{i}",
-            )
-        )
+        parts.append(layers.Dense(width, **_kernel(chosen, i, seed), name=f"dense_{i}"))
         if chosen.normalization == "batch":
-            model.add(layers.BatchNormalization(name=f"normalization_{i}"))
+            parts.append(layers.BatchNormalization(name=f"normalization_{i}"))
         elif chosen.normalization == "layer":
-            model.add(layers.LayerNormalization(name=f"normalization_{i}"))
-        model.add(layers.Activation(chosen.activation, name=f"activation_{i}"))
-        model.add(layers.Dropout(chosen.dropout, seed=seed, name=f"dropout_{i}"))
-    model.add(
-        layers.Dense(
-            1,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=seed + len(chosen.widths)),
-            kernel_regularizer=keras.regularizers.L1L2(l1=chosen.l1, l2=chosen.l2),
-            name="logit",
-        )
-    )
-    return model
+            parts.append(layers.LayerNormalization(name=f"normalization_{i}"))
+        parts.append(layers.Activation(chosen.activation, name=f"activation_{i}"))
+        parts.append(layers.Dropout(chosen.dropout, seed=seed, name=f"dropout_{i}"))
+    parts.append(layers.Dense(1, **_kernel(chosen, len(chosen.widths), seed), name="logit"))
+    return keras.Sequential(parts, name="network")
+
+
+class Networks:
+    """Stock models kept between trials, one an architecture.
+
+    Building a model costs as much as training a small one, so a trial whose architecture was seen
+    before gets the same model again, with its own rates, strengths and initial weights: what
+    `build_network` would have returned. Nobody may have trained it in place.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, Hyperparameters], keras.Sequential] = {}
+
+    def network(self, n_features: int, chosen: Hyperparameters, *, seed: int) -> keras.Sequential:
+        """Return what `build_network` returns; the model is this trial's until the next call."""
+        shape = replace(chosen, dropout=0.0, l1=0.0, l2=0.0, learning_rate=1.0, batch_size=1)
+        model = self._kept.get((n_features, shape))
+        if model is None:
+            model = self._kept[n_features, shape] = build_network(n_features, chosen, seed=seed)
+            return model
+        dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+        for i, layer in enumerate(dense):
+            given = _kernel(chosen, i, seed)
+            layer.kernel.assign(given["kernel_initializer"](layer.kernel.shape))
+            layer.kernel_regularizer.l1 = given["kernel_regularizer"].l1
+            layer.kernel_regularizer.l2 = given["kernel_regularizer"].l2
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = chosen.dropout
+        return model
+
+
+def _kernel(chosen: Hyperparameters, i: int, seed: int) -> dict[str, Any]:
+    """Return how the i-th Dense kernel starts and is penalised; the last one is the logit's."""
+    hidden = i < len(chosen.widths)
+    he = hidden and chosen.activation != "tanh"
+    draw = keras.initializers.HeUniform if he else keras.initializers.GlorotUniform
+    return {
+        "kernel_initializer": draw(seed=seed + i),
+        "kernel_regularizer": keras.regularizers.L1L2(l1=chosen.l1, l2=chosen.l2),
+    }

@@ -12,7 +12,7 @@ import keras
 from objectives.architecture import architecture_key
 from objectives.engine import Program, Rows
 
-MAX_PROGRAMS = 48  # a graph and its optimizer hold about 4 MB beside the weights (.docs/log.md)
+MAX_PROGRAMS = 64  # a graph and its executor hold 9 MB beside the weights (.docs/log.md)
 MAX_BYTES = 512 * 2**20  # of weights, optimizer states and best weights
 
 

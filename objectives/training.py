@@ -42,7 +42,6 @@ class Outcome:
     best_epoch: int  # 1-based; 0 where metrics is None
     epochs: tuple[Epoch, ...]
     verdict: str  # "healthy", "collapsed" or "diverged"
-    weights: list[NDArray[np.float32]]  # of the best epoch, as `Model.get_weights` orders them
     seconds: float
 
 
@@ -78,7 +77,6 @@ class Training:
         seed: int,
     ) -> None:
         self._began = time.perf_counter()
-        self._model = model
         self._rows = rows
         self._y = np.asarray(y_validation, np.float64)
         self._batch_size = batch_size
@@ -122,13 +120,10 @@ class Training:
                 return
 
     def outcome(self) -> Outcome:
-        """Return the result at the best epoch so far, and give the model its weights."""
-        weights: list[NDArray[np.float32]] = []
+        """Return the result at the best epoch so far."""
         metrics = None
         verdict = "diverged" if self._diverged else "healthy"
         if self._best_logits is not None:
-            self._check_turn()
-            weights = self._program.give_best(self._model)
             metrics = evaluate(self._y, self._best_logits)
             spread = float(np.std(probabilities(self._best_logits)))
             if not self._diverged and spread < CONSTANT_OUTPUT:
@@ -138,14 +133,18 @@ class Training:
             best_epoch=self._best_epoch,
             epochs=tuple(self._epochs),
             verdict=verdict,
-            weights=weights,
             seconds=time.perf_counter() - self._began,
         )
+
+    def weights(self) -> list[NDArray[np.float32]]:
+        """Return the best epoch's weights, as `Model.set_weights` wants them."""
+        self._check_turn()
+        return self._program.best_weights()
 
     def _check_turn(self) -> None:
         if self._program.starts != self._turn:
             raise RuntimeError(
                 "A training wanted the variables of its program, but a later training of the same "
-                "architecture has taken them over. Finish a training, `outcome` included, before "
+                "architecture has taken them over. Finish a training, `weights` included, before "
                 "you begin the next with the same programs."
             )

@@ -68,7 +68,9 @@ def draw(
     joint: Mapping[str, Any] = {}
     if not space.keys() <= known.keys():
         study.sampler.before_trial(study, trial)
-        joint_space = study.sampler.infer_relative_search_space(study, trial)
+        joint_space = dict(sorted(space.items()))  # in Optuna's order
+        if not isinstance(study.sampler, optuna.samplers.TPESampler):  # which takes any space
+            joint_space = study.sampler.infer_relative_search_space(study, trial)
         joint = study.sampler.sample_relative(study, trial, joint_space)
     params: dict[str, Any] = {}
     for name, distribution in space.items():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from optuna.trial import TrialState
 
 from objectives.engine import Rows
-from objectives.network import build_network
+from objectives.network import Networks
 from objectives.programs import Programs
 from objectives.training import Outcome, Training
 from search.pruning import make_pruner, rungs
@@ -39,6 +39,7 @@ class Bench:
     rows: Rows
     n_features: int
     y_validation: NDArray[Any]
+    networks: Networks
     programs: Programs
 
 
@@ -79,13 +80,16 @@ def run_trial(bench: Bench, claim: Claim, stopping: Callable[[], bool]) -> Trial
     reason = f"behind the other trials at epoch {pruned_at}" if pruned_at else None
     if outcome.verdict == "diverged":
         reason = f"the loss became NaN or infinite in epoch {len(outcome.epochs) + 1}"
+    if reason is None:
+        weights = pack(training.weights())
+        save_artifact(bench.db, claim, filename=WEIGHTS_FILE, content=weights)
     return _finish(bench.db, claim, outcome, reason)
 
 
 def _training(bench: Bench, params: dict[str, Any], seed: int) -> Training:
     chosen = hyperparameters(params)
     return Training(
-        build_network(bench.n_features, chosen, seed=seed),
+        bench.networks.network(bench.n_features, chosen, seed=seed),
         keras.optimizers.Adam(chosen.learning_rate),
         bench.rows,
         bench.y_validation,
@@ -105,8 +109,6 @@ def _finish(db: Database, claim: Claim, outcome: Outcome, reason: str | None) ->
     """
     metrics: dict[str, Any] = asdict(outcome.metrics) if outcome.metrics else {}
     state = TrialState.COMPLETE if reason is None else TrialState.PRUNED
-    if state == TrialState.COMPLETE:
-        save_artifact(db, claim, filename=WEIGHTS_FILE, content=pack(outcome.weights))
     small: dict[str, Any] = {
         name: metrics[name] for name in ("accuracy", "f1", "log_loss") if name in metrics
     }

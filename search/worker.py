@@ -12,9 +12,11 @@ import threading
 from pathlib import Path
 
 import optuna
+import psutil
 from optuna.trial import TrialState
 
 from objectives.engine import configure_process, place
+from objectives.network import Networks
 from objectives.preparation import load_prepared
 from objectives.programs import Programs
 from search.exits import EXIT_ALL_FAIL, EXIT_DONE
@@ -28,6 +30,9 @@ from storage.studies import load_study
 from storage.workers import beat, end_worker, register_worker
 
 SECONDS_BETWEEN_BEATS = 10.0
+# TensorFlow gives back only part of what a compiled program took (`.docs/log.md`), so a worker that
+# has grown by this much leaves, and the pool starts a fresh one. A trial does not depend on which.
+MAX_GROWTH_BYTES = 2**30
 ALIKE = 3  # a study whose first trials, this many, all fail with one message cannot succeed
 
 
@@ -47,6 +52,7 @@ def main(study: str, folder: Path, threads: int = 1) -> int:
         rows=place(prepared.x_train, prepared.y_train, prepared.x_validation),
         n_features=prepared.x_train.shape[1],
         y_validation=prepared.y_validation,
+        networks=Networks(),
         programs=Programs(),
     )
     worker_id = register_worker(db, record.study_id)
@@ -60,7 +66,9 @@ def main(study: str, folder: Path, threads: int = 1) -> int:
 
 
 def _work(bench: Bench, study_id: int, worker_id: str, stop: threading.Event) -> int:
-    while not stop.is_set():
+    size = psutil.Process().memory_info
+    most = size().rss + MAX_GROWTH_BYTES
+    while not stop.is_set() and size().rss < most:
         claim = claim_trial(bench.db, study_id, worker_id)
         if claim is None:
             return EXIT_DONE
