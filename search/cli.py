@@ -86,17 +86,23 @@ TrialNumber = Annotated[
 ]
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"dampen {version('dampen')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     show_version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", callback=_print_version, is_eager=True
+        ),
     ] = False,
     debug: Annotated[bool, typer.Option(DEBUG, help="Show where an error came from.")] = False,
 ) -> None:
     """Find how much to regularise a Keras network on a table."""
-    if show_version:
-        typer.echo(f"dampen {version('dampen')}")
-        raise typer.Exit
 
 
 @app.command()

@@ -10,7 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,11 @@ class Folder:
         stdout, stderr = process.communicate(timeout=timeout)
         return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 
+    def run_all(self, *commands: tuple[str, ...]) -> "list[subprocess.CompletedProcess[str]]":
+        """Runs several commands, two at a time, which two cores do in half the time."""
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            return list(pool.map(lambda arguments: self.run(*arguments), commands))
+
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Starts `dampen`, as the leader of a process group, as a shell does."""
         return self.start_python("-m", "search", *arguments)
@@ -63,8 +69,6 @@ class Folder:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            # What a test runner in the background passes on would make Ctrl-C do nothing.
-            preexec_fn=_default_signals,
         )
         self.started.append(process)
         return process
@@ -141,7 +145,17 @@ class Folder:
                     with suppress(psutil.NoSuchProcess):
                         child.kill()
             process.kill()
-            process.communicate()
+            process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _heed_ctrl_c() -> None:
+    """A test runner in the background ignores Ctrl-C, and so would all that it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -163,47 +177,60 @@ class Whole:
     def document(self) -> Any:
         return json.loads(self.done.stdout)
 
-
-@pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    folder = Folder(path=tmp_path_factory.mktemp("whole"))
-    done = folder.run(*LAUNCH, "--trials", str(N_TRIALS), "--json")
-    return Whole(folder=folder, done=done)
-
-
-@pytest.fixture(scope="session")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """A finished study `mixed` on a table of numbers, text and blanks, `mixed.csv`.
-
-    `new.csv` has further rows of the same kind without the target, `answers.csv` their targets.
-    """
-    folder = Folder(path=tmp_path_factory.mktemp("mixed"))
-    rows = [_person(random.Random(number)) for number in range(500)]
-    _write(folder.path / "mixed.csv", [*_COLUMNS, "bought"], rows[:300])
-    _write(folder.path / "new.csv", _COLUMNS, [row[:-1] for row in rows[300:]])
-    _write(folder.path / "answers.csv", ["bought"], [row[-1:] for row in rows[300:]])
-    done = folder.run(
-        *("launch", "mixed.csv", "--target", "bought", "--study", "mixed"),
-        *("--trials", "4", "--max-epochs", "15"),
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture
-def check_same(whole: Whole) -> Callable[[Folder, int], None]:
-    """Asserts that a folder holds the first trials of `whole`, bit for bit, each exactly once."""
-
-    def check(folder: Folder, trials: int) -> None:
+    def check_same(self, folder: Folder, trials: int) -> None:
+        """Asserts that a folder holds this search's first trials, bit for bit, each just once."""
         found, wanted = (
             [(trial.number, trial.state, trial.value, trial.params) for trial in each]
-            for each in (folder.trials(), whole.folder.trials()[:trials])
+            for each in (folder.trials(), self.folder.trials()[:trials])
         )
         assert [trial[0] for trial in found] == list(range(trials))
         assert {trial[1] for trial in found} <= set(FINISHED)
         assert found == wanted
 
-    return check
+
+@pytest.fixture(scope="session")
+def searches(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, tuple[Folder, "subprocess.Popen[str]"]]]:
+    """The two searches that most tests look at, started together."""
+    whole = Folder(path=tmp_path_factory.mktemp("whole"))
+    mixed = Folder(path=tmp_path_factory.mktemp("mixed"))
+    rows = [_person(random.Random(number)) for number in range(500)]
+    _write(mixed.path / "mixed.csv", [*_COLUMNS, "bought"], rows[:300])
+    _write(mixed.path / "new.csv", _COLUMNS, [row[:-1] for row in rows[300:]])
+    _write(mixed.path / "answers.csv", ["bought"], [row[-1:] for row in rows[300:]])
+    yield {
+        "whole": (whole, whole.start_search("--json", trials=N_TRIALS)),
+        "mixed": (
+            mixed,
+            mixed.start(
+                *("launch", "mixed.csv", "--target", "bought", "--study", "mixed"),
+                *("--trials", "4", "--max-epochs", "15"),
+            ),
+        ),
+    }
+    whole.end_all()
+    mixed.end_all()
+
+
+@pytest.fixture(scope="session")
+def whole(searches: dict[str, tuple[Folder, "subprocess.Popen[str]"]]) -> Whole:
+    folder, process = searches["whole"]
+    stdout, stderr = process.communicate(timeout=90)
+    done = subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+    return Whole(folder=folder, done=done)
+
+
+@pytest.fixture(scope="session")
+def mixed(searches: dict[str, tuple[Folder, "subprocess.Popen[str]"]]) -> Folder:
+    """A finished study `mixed` on a table of numbers, text and blanks, `mixed.csv`.
+
+    `new.csv` has further rows of the same kind without the target, `answers.csv` their targets.
+    """
+    folder, process = searches["mixed"]
+    _, stderr = process.communicate(timeout=90)
+    assert process.returncode == 0, stderr
+    return folder
 
 
 _COLUMNS = ["age", "income", "town", "member"]
@@ -227,7 +254,3 @@ def _environment() -> dict[str, str]:
     left_out = ("DAMPEN_STORAGE", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES", "FORCE_COLOR")
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
     return {**kept, "COLUMNS": "100"}
-
-
-def _default_signals() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from conftest import Folder
 
 
+NAMED = 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scored:
     """A folder in which the best model was exported and scored `new.csv`."""
@@ -22,6 +25,8 @@ class Scored:
     folder: "Folder"
     exported: "subprocess.CompletedProcess[str]"
     predicted: "subprocess.CompletedProcess[str]"
+    narrow: "subprocess.CompletedProcess[str]"  # of rows that lack a column
+    named: "subprocess.CompletedProcess[str]"  # export of trial NAMED
 
     @property
     def card(self) -> Any:
@@ -36,8 +41,14 @@ class Scored:
 def scored(mixed: "Folder", tmp_path_factory: pytest.TempPathFactory) -> Scored:
     folder = mixed.copy(tmp_path_factory.mktemp("scored") / "copy")
     exported = folder.run("export", "mixed", "-o", "model.keras")
-    predicted = folder.run("predict", "model.keras", "new.csv", "-o", "predictions.csv")
-    return Scored(folder=folder, exported=exported, predicted=predicted)
+    rows = pd.read_csv(folder.path / "new.csv")
+    rows.drop(columns="town").to_csv(folder.path / "narrow.csv", index=False)
+    predicted, narrow, named = folder.run_all(
+        ("predict", "model.keras", "new.csv", "-o", "predictions.csv"),
+        ("predict", "model.keras", "narrow.csv", "-o", "narrow_predictions.csv"),
+        ("export", "mixed", "--trial", str(NAMED), "-o", "named.keras"),
+    )
+    return Scored(folder=folder, exported=exported, predicted=predicted, narrow=narrow, named=named)
 
 
 def _last_line(done: "subprocess.CompletedProcess[str]") -> str:
@@ -84,42 +95,39 @@ def test_predictions_of_new_rows_are_good(scored: Scored) -> None:
 
 
 def test_named_trial_is_exported_with_its_own_metrics(scored: Scored) -> None:
-    other = 0 if scored.card["trial"] != 0 else 1
-    done = scored.folder.run("export", "mixed", "--trial", str(other), "-o", "other.keras")
-    assert done.returncode == 0, done.stderr
-    card = json.loads((scored.folder.path / "other.json").read_text(encoding="utf-8"))
-    assert card["trial"] == other
-    assert card["validation"]["roc_auc"] == scored.folder.trials()[other].value
+    assert scored.named.returncode == 0, scored.named.stderr
+    card = json.loads((scored.folder.path / "named.json").read_text(encoding="utf-8"))
+    assert card["trial"] == NAMED
+    assert card["validation"]["roc_auc"] == scored.folder.trials()[NAMED].value
 
 
-def test_pruned_trial_has_no_model(mixed: "Folder", tmp_path: Path) -> None:
+def test_refusals_say_why_and_write_nothing(mixed: "Folder", tmp_path: Path) -> None:
     folder = mixed.copy(tmp_path / "copy")
     folder.query("UPDATE trials SET state = 'PRUNED' WHERE number = 1")
-    done = folder.run("export", "mixed", "--trial", "1", "-o", "model.keras")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "only a complete trial has a trained model; trial 1 of `mixed` is pruned" in (
-        _last_line(done)
+    pruned, suffix, unknown, missing = folder.run_all(
+        ("export", "mixed", "--trial", "1", "-o", "out.keras"),
+        ("export", "mixed", "-o", "out.h5"),
+        ("export", "mixed", "--trial", "4", "-o", "out.keras"),
+        ("predict", "missing.keras", "new.csv", "-o", "out.csv"),
     )
-    assert not (folder.path / "model.keras").exists()
-
-
-def test_wrong_suffix_is_refused(mixed: "Folder") -> None:
-    done = mixed.run("export", "mixed", "-o", "model.h5")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "a model file must end in .keras; got `model.h5`" in _last_line(done)
-    assert not (mixed.path / "model.h5").exists()
+    for done, sentence in (
+        (pruned, "only a complete trial has a trained model; trial 1 of `mixed` is pruned"),
+        (suffix, "a model file must end in .keras; got `out.h5`"),
+        (unknown, "study `mixed` has no trial 4; it has trials 0 to 3"),
+        (missing, "there is no model file `missing.keras`"),
+    ):
+        assert (done.returncode, done.stdout) == (2, "")
+        assert sentence in _last_line(done)
+    assert list(folder.path.glob("out*")) == []
 
 
 def test_missing_column_is_named_and_nothing_is_written(scored: Scored) -> None:
-    rows = pd.read_csv(scored.folder.path / "new.csv").drop(columns="town")
-    rows.to_csv(scored.folder.path / "narrow.csv", index=False)
-    done = scored.folder.run("predict", "model.keras", "narrow.csv", "-o", "narrow_out.csv")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "it lacks `town`" in _last_line(done)
-    assert not (scored.folder.path / "narrow_out.csv").exists()
+    assert (scored.narrow.returncode, scored.narrow.stdout) == (2, "")
+    assert "it lacks `town`" in _last_line(scored.narrow)
+    assert not (scored.folder.path / "narrow_predictions.csv").exists()
 
 
 def test_tensorflow_says_nothing(scored: Scored) -> None:
-    for done in (scored.exported, scored.predicted):
+    for done in (scored.exported, scored.predicted, scored.narrow):
         assert len(done.stderr.splitlines()) == 1, done.stderr
         assert done.stdout == ""

@@ -1,7 +1,8 @@
 """Whatever ends a search in the middle, resuming finishes it as if nothing had happened.
 
 Every interrupted search here is the one that fixture `whole` ran in one go, or its beginning, so
-that after the resume the trials must be its trials, bit for bit.
+that after the resume the trials must be its trials, bit for bit. The scenarios run two at a time,
+each in a folder of its own, since each keeps one core busy.
 """
 
 import os
@@ -9,15 +10,17 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
 if TYPE_CHECKING:
-    from conftest import Folder, Trial
+    from conftest import Folder, Trial, Whole
 
-CheckSame = Callable[["Folder", int], None]
+Scenario = Callable[["Folder", "Whole"], None]
 
 GO_ON = "To go on: "
 
@@ -56,10 +59,8 @@ def _resume_as_told(folder: "Folder", stderr: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_kill_of_the_launcher_loses_and_repeats_nothing(
-    folder: "Folder", check_same: CheckSame
-) -> None:
-    process = folder.start_search(trials=12)
+def kill_of_the_launcher_loses_and_repeats_nothing(folder: "Folder", whole: "Whole") -> None:
+    process = folder.start_search(trials=6)
     folder.wait_for_finished(3, process)
     workers = _workers(process)
     process.kill()
@@ -68,14 +69,14 @@ def test_kill_of_the_launcher_loses_and_repeats_nothing(
     assert not alive, "a worker must end when its pool is gone"
     assert "RUNNING" not in _states(folder)
     finished = _finished(folder)
-    assert 3 <= len(finished) < 12
+    assert 3 <= len(finished) < 6
 
     _resume(folder, finished)
-    check_same(folder, 12)
+    whole.check_same(folder, 6)
 
 
-def test_kill_of_the_launcher_and_its_workers_loses_and_repeats_nothing(
-    folder: "Folder", check_same: CheckSame
+def kill_of_the_launcher_and_its_workers_loses_and_repeats_nothing(
+    folder: "Folder", whole: "Whole"
 ) -> None:
     process = folder.start_search(trials=6)
     folder.wait_for_finished(3, process)
@@ -92,11 +93,11 @@ def test_kill_of_the_launcher_and_its_workers_loses_and_repeats_nothing(
     assert line["state"] == "interrupted"
 
     _resume(folder, finished)
-    check_same(folder, 6)
+    whole.check_same(folder, 6)
 
 
-def test_ctrl_c_stops_within_five_seconds_and_tells_how_to_go_on(
-    folder: "Folder", check_same: CheckSame
+def ctrl_c_stops_within_five_seconds_and_tells_how_to_go_on(
+    folder: "Folder", whole: "Whole"
 ) -> None:
     process = folder.start_search(trials=6)
     folder.wait_for_finished(3, process)
@@ -115,11 +116,11 @@ def test_ctrl_c_stops_within_five_seconds_and_tells_how_to_go_on(
 
     _resume_as_told(folder, stderr)
     assert _finished(folder)[: len(finished)] == finished
-    check_same(folder, 6)
+    whole.check_same(folder, 6)
 
 
-def test_second_ctrl_c_stops_at_once_and_leaves_the_database_sound(
-    folder: "Folder", check_same: CheckSame
+def second_ctrl_c_stops_at_once_and_leaves_the_database_sound(
+    folder: "Folder", whole: "Whole"
 ) -> None:
     process = folder.start_search(trials=6)
     folder.wait_for_finished(3, process)
@@ -140,10 +141,10 @@ def test_second_ctrl_c_stops_at_once_and_leaves_the_database_sound(
     assert folder.query("PRAGMA integrity_check") == [("ok",)]
 
     _resume_as_told(folder, stderr)
-    check_same(folder, 6)
+    whole.check_same(folder, 6)
 
 
-def test_sigterm_does_as_ctrl_c_even_where_the_worker_is_stuck(folder: "Folder") -> None:
+def sigterm_does_as_ctrl_c_even_where_the_worker_is_stuck(folder: "Folder", whole: "Whole") -> None:
     process = folder.start_search("--json", trials=6)
     folder.wait_for_finished(1, process)
     (worker,) = _workers(process)
@@ -158,3 +159,41 @@ def test_sigterm_does_as_ctrl_c_even_where_the_worker_is_stuck(folder: "Folder")
     assert stderr.splitlines()[-1] == "To go on: dampen resume rooks"
     assert not worker.is_running()
     assert "RUNNING" not in _states(folder)
+
+
+def budget_raised_later_draws_and_trains_what_it_would_have_in_one_go(
+    folder: "Folder", whole: "Whole"
+) -> None:
+    # A sampler that is made anew from the study's seed draws its first parameters again.
+    first = folder.start_search(trials=6)
+    assert first.wait(timeout=90) == 0
+    second = folder.run("resume", "rooks", "--trials", "12")
+    assert second.returncode == 0, second.stderr
+    whole.check_same(folder, 12)
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    kill_of_the_launcher_loses_and_repeats_nothing,
+    kill_of_the_launcher_and_its_workers_loses_and_repeats_nothing,
+    ctrl_c_stops_within_five_seconds_and_tells_how_to_go_on,
+    second_ctrl_c_stops_at_once_and_leaves_the_database_sound,
+    sigterm_does_as_ctrl_c_even_where_the_worker_is_stuck,
+    budget_raised_later_draws_and_trains_what_it_would_have_in_one_go,
+)
+
+
+@pytest.fixture(scope="module")
+def running(
+    whole: "Whole", tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[Scenario, "Future[None]"]]:
+    folders = [type(whole.folder)(path=tmp_path_factory.mktemp("cut")) for _ in SCENARIOS]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        started = zip(SCENARIOS, folders, strict=True)
+        yield {scenario: pool.submit(scenario, folder, whole) for scenario, folder in started}
+    for folder in folders:
+        folder.end_all()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_interruption(scenario: Scenario, running: Mapping[Scenario, "Future[None]"]) -> None:
+    running[scenario].result()

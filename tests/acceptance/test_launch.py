@@ -59,13 +59,6 @@ def test_python_gives_the_figures_that_the_command_prints(whole: "Whole") -> Non
     assert json.loads(json.dumps(study.figures.to_json())) == whole.document
 
 
-def test_timeout_ends_a_search_in_good_order(folder: "Folder") -> None:
-    done = folder.run("launch", "--timeout", "1s", "--study", "short", "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["state"] == "interrupted"
-    assert done.stderr.splitlines()[-1] == "To go on: dampen resume short"
-
-
 def test_installed_command_is_the_module(folder: "Folder") -> None:
     (command,) = entry_points(group="console_scripts", name="dampen")
     assert command.value == "search.cli:main"

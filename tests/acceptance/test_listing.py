@@ -6,14 +6,6 @@ if TYPE_CHECKING:
     from conftest import Folder, Whole
 
 
-def test_studies_lists_each_study_with_its_state(whole: "Whole") -> None:
-    done = whole.folder.run("studies")
-    assert done.returncode == 0, done.stderr
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("rooks"))
-    best = whole.document["best"]["value"]
-    assert line.split()[:6] == ["rooks", "finished", "12", "/", "12", f"{best:.4f}"]
-
-
 def test_studies_as_json(whole: "Whole") -> None:
     (line,) = whole.folder.json("studies")
     assert line.keys() >= {"study", "state", "trials", "planned_trials", "best_value"}
@@ -25,17 +17,6 @@ def test_studies_as_json(whole: "Whole") -> None:
 
 def test_show_prints_the_document_of_launch(whole: "Whole") -> None:
     assert whole.folder.json("show", "rooks") == whole.document
-
-
-def test_show_names_the_best_trials_and_what_mattered(whole: "Whole") -> None:
-    done = whole.folder.run("show", "rooks")
-    assert done.returncode == 0, done.stderr
-    best = whole.document["best"]
-    assert "rooks is finished" in done.stdout
-    assert "Best trials by validation ROC-AUC" in done.stdout
-    assert f"{best['number']}   {best['value']:.4f}" in done.stdout
-    for name in best["params"]:
-        assert f"  {name}" in done.stdout  # the importances
 
 
 def test_show_of_a_trial_has_its_whole_history(whole: "Whole") -> None:
@@ -57,20 +38,31 @@ def test_show_of_a_trial_has_its_whole_history(whole: "Whole") -> None:
     assert trial["metrics"].keys() >= {"accuracy", "f1", "log_loss"}
 
 
-def test_show_of_a_trial_in_words(whole: "Whole") -> None:
-    done = whole.folder.run("show", "rooks", "--trial", "0")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("Trial 0 of rooks is complete")
-    assert "dropout off, L1 off, L2 off" in done.stdout
-    assert "confusion matrix" in done.stdout
-    assert "learning curve" in done.stdout
+def test_tables_say_in_words_what_the_documents_say(whole: "Whole") -> None:
+    best = whole.document["best"]
+    commands = (("studies",), ("show", "rooks"), ("show", "rooks", "--trial", "0"))
+    answers = whole.folder.run_all(*commands)
+    assert [(done.returncode, done.stderr) for done in answers] == [(0, "")] * 3
+    studies, study, trial = (done.stdout for done in answers)
+
+    (line,) = (line for line in studies.splitlines() if line.startswith("rooks"))
+    assert line.split()[:6] == ["rooks", "finished", "12", "/", "12", f"{best['value']:.4f}"]
+
+    assert "rooks is finished" in study
+    assert "Best trials by validation ROC-AUC" in study
+    assert f"{best['number']}   {best['value']:.4f}" in study
+    assert all(f"  {name}" in study for name in best["params"])  # their importances
+
+    assert trial.startswith("Trial 0 of rooks is complete")
+    assert "dropout off, L1 off, L2 off" in trial
+    assert "confusion matrix" in trial
+    assert "learning curve" in trial
 
 
 def test_unknown_study_and_trial_are_told_with_what_there_is(
     whole: "Whole", folder: "Folder"
 ) -> None:
-    study = whole.folder.run("show", "bishops")
-    trial = whole.folder.run("show", "rooks", "--trial", "12")
+    study, trial = whole.folder.run_all(("show", "bishops"), ("show", "rooks", "--trial", "12"))
     nothing = folder.run("studies")
     for done in (study, trial, nothing):
         assert (done.returncode, done.stdout) == (2, "")

@@ -27,6 +27,7 @@ import storage.claims
 from objectives.engine import Program
 from objectives.hyperparameters import Hyperparameters
 from objectives.metrics import Metrics
+from objectives.network import Networks
 from objectives.programs import Programs
 from objectives.training import Epoch, Outcome
 from search.study import Study
@@ -41,7 +42,7 @@ PHASES: tuple[tuple[str, Any, str], ...] = (
     ("sampler: draw", search.trial, "draw"),
     ("sampler: make Optuna's trial", optuna.trial.Trial, "__init__"),
     ("storage: record parameters", search.trial, "record_parameters"),
-    ("build: Keras network", search.trial, "build_network"),
+    ("build: Keras network", Networks, "network"),
     ("build: look up or make a program", Programs, "program_for"),
     ("build: start the program", Program, "start"),
     ("train: keep the best weights", Program, "keep"),
@@ -50,7 +51,7 @@ PHASES: tuple[tuple[str, Any, str], ...] = (
     ("metrics: at the best epoch", objectives.training, "evaluate"),
     ("pruner: report", optuna.trial.Trial, "report"),
     ("pruner: ask", optuna.trial.Trial, "should_prune"),
-    ("weights: fetch", Program, "give_best"),
+    ("weights: fetch", Program, "best_weights"),
     ("weights: pack", search.trial, "pack"),
     ("storage: write the weights", search.trial, "save_artifact"),
     ("storage: finish the trial", search.trial, "finish_trial"),
@@ -180,7 +181,7 @@ def _stub(stack: ExitStack, n_epochs: int) -> None:
 
     _StubbedTraining.n_epochs = n_epochs
     stack.enter_context(mock.patch.object(search.trial, "Training", _StubbedTraining))
-    stack.enter_context(mock.patch.object(search.trial, "build_network", hyperparameters))
+    stack.enter_context(mock.patch.object(Networks, "network", hyperparameters))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,10 @@
-"""Searching in parts or with several workers comes to the planned trials, each once."""
+"""The budget is the number of finished trials, however many work on it."""
 
-from collections.abc import Callable
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from conftest import Folder, Whole
-
-
-def test_search_in_two_parts_draws_and_trains_what_it_would_have_in_one(
-    folder: "Folder", check_same: Callable[["Folder", int], None]
-) -> None:
-    # A sampler that is made anew from the study's seed draws its first parameters again.
-    first = folder.start_search(trials=6)
-    assert first.wait(timeout=90) == 0
-    assert len(folder.trials()) == 6
-    second = folder.run("resume", "rooks", "--trials", "12")
-    assert second.returncode == 0, second.stderr
-    check_same(folder, 12)
 
 
 def test_two_workers_finish_exactly_the_planned_number(folder: "Folder") -> None:
@@ -32,3 +20,10 @@ def test_resuming_a_finished_study_changes_nothing(whole: "Whole") -> None:
     done = whole.folder.run("resume", "rooks")
     assert done.returncode == 0, done.stderr
     assert whole.folder.trials() == before
+
+
+def test_timeout_ends_a_search_in_good_order(folder: "Folder") -> None:
+    done = folder.run("launch", "--timeout", "1s", "--study", "short", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["state"] == "interrupted"
+    assert done.stderr.splitlines()[-1] == "To go on: dampen resume short"
