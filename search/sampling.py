@@ -57,7 +57,9 @@ def draw(
     """Draw a trial's parameters as `Trial.suggest_*` would, but without a transaction for each.
 
     What the trial has already (from an interrupted attempt) or was enqueued with comes first, then
-    what the sampler draws jointly, then what it draws one by one.
+    what the sampler draws jointly, then what it draws one by one. Under Hyperband the sampler sees
+    the trials of all brackets, where `Trial` shows it those of one: at 50 trials a bracket has too
+    few to learn from.
 
     Returns:
         The parameters by name, and the same as the storage wants them: internal representation
