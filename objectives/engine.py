@@ -257,7 +257,8 @@ def configure_process(threads: int) -> None:
     program's first epoch and give nothing back on graphs this size (measured, `.docs/log.md`).
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    # one more, since a branch (`tf.cond`) inside the loop waits for a thread of this pool
+    tf.config.threading.set_inter_op_parallelism_threads(threads + 1)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 

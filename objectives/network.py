@@ -51,7 +51,8 @@ class Networks:
 
     def network(self, n_features: int, chosen: Hyperparameters, *, seed: int) -> keras.Sequential:
         """Return what `build_network` returns; the model is this trial's until the next call."""
-        shape = replace(chosen, dropout=0.0, l1=0.0, l2=0.0, learning_rate=1.0, batch_size=1)
+        drops = float(chosen.dropout > 0)  # a Dropout made with rate 0 has no generator
+        shape = replace(chosen, dropout=drops, l1=0.0, l2=0.0, learning_rate=1.0, batch_size=1)
         model = self._kept.get((n_features, shape))
         if model is None:
             model = self._kept[n_features, shape] = build_network(n_features, chosen, seed=seed)
@@ -59,12 +60,15 @@ class Networks:
         dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
         for i, layer in enumerate(dense):
             given = _kernel(chosen, i, seed)
-            layer.kernel.assign(given["kernel_initializer"](layer.kernel.shape))
+            layer.kernel_initializer = given["kernel_initializer"]
+            layer.kernel.assign(layer.kernel_initializer(layer.kernel.shape))
             layer.kernel_regularizer.l1 = given["kernel_regularizer"].l1
             layer.kernel_regularizer.l2 = given["kernel_regularizer"].l2
         for layer in model.layers:
             if isinstance(layer, keras.layers.Dropout):
-                layer.rate = chosen.dropout
+                layer.rate, layer.seed = chosen.dropout, seed
+                if drops:
+                    layer.seed_generator.state.assign([seed, 0])
         return model
 
 

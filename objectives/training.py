@@ -48,7 +48,7 @@ class Outcome:
 class Training:
     """A model on its way through the epochs.
 
-    One at a time: `epochs` and `outcome` raise RuntimeError once a later training of the same
+    One at a time: `epochs` and `weights` raise RuntimeError once a later training of the same
     architecture has begun with the same programs.
 
     Args:
@@ -137,8 +137,17 @@ class Training:
         )
 
     def weights(self) -> list[NDArray[np.float32]]:
-        """Return the best epoch's weights, as `Model.set_weights` wants them."""
+        """Return the best epoch's weights, as `Model.set_weights` wants them.
+
+        Raises:
+            RuntimeError: no epoch ended with finite scores, or another training has begun.
+        """
         self._check_turn()
+        if self._best_epoch == 0:
+            raise RuntimeError(
+                "`weights` wanted the best epoch's, but no epoch ended with finite scores. Ask only "
+                "where `outcome().metrics` is not None."
+            )
         return self._program.best_weights()
 
     def _check_turn(self) -> None:

@@ -18,6 +18,7 @@ from unittest import mock
 import numpy as np
 import optuna
 from in_process import run_in_process
+from numpy.typing import NDArray
 from stopwatch import Stopwatch
 
 import objectives.training
@@ -170,13 +171,15 @@ class _StubbedTraining:
             best_epoch=len(self._epochs),
             epochs=tuple(self._epochs),
             verdict="healthy",
-            weights=self._weights,
             seconds=0.0,
         )
 
+    def weights(self) -> list[NDArray[np.float32]]:
+        return self._weights
+
 
 def _stub(stack: ExitStack, n_epochs: int) -> None:
-    def hyperparameters(n_features: int, chosen: Hyperparameters, *, seed: int) -> Any:
+    def hyperparameters(_: Networks, n_features: int, chosen: Hyperparameters, *, seed: int) -> Any:
         return chosen
 
     _StubbedTraining.n_epochs = n_epochs

@@ -6,8 +6,15 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from numpy.typing import NDArray
 
-from objectives.architecture import architecture_key, penalties, trainable_copy
+from objectives.architecture import (
+    VariableDropout,
+    architecture_key,
+    penalties,
+    trainable_copy,
+)
 
 layers = keras.layers
 Build = Callable[[], keras.Model]
@@ -211,3 +218,93 @@ def test_a_copy_has_the_weights_in_the_same_order() -> None:
             theirs.shape,
             theirs.trainable,
         )
+
+
+# Dropout
+
+
+def masks(
+    rate: float, shape: tuple[int, ...], *, noise_shape: Any = None, draws: int = 1
+) -> NDArray[np.float32]:
+    """Return what a compiled dropout, blind to the batch size, makes of ones: (draws, *shape)."""
+    layer = VariableDropout(noise_shape=noise_shape)
+    layer.rate.assign(rate)
+    signature = [tf.TensorSpec((None, *shape[1:]))]
+    drop = tf.function(lambda x: layer(x, training=True), input_signature=signature)
+    return np.stack([drop(tf.ones(shape)).numpy() for _ in range(draws)])
+
+
+@pytest.mark.parametrize(
+    ("rate", "dropped"),  # of 65536
+    [
+        (1e-6, 0),
+        (2e-5, 1),
+        (1 / 3, 21845),
+        (0.5, 32768),
+        (0.9999, 65529),
+        (0.999999, 65535),  # a rate below 1 never drops everything
+    ],
+)
+def test_a_rate_is_rounded_to_the_share_that_is_dropped_and_made_up_for(
+    rate: float, dropped: int
+) -> None:
+    (mask,) = masks(rate, (1001, 2003))
+    share = dropped / 65536
+    spread = np.sqrt(share * (1 - share) / mask.size)
+    assert abs(np.mean(mask == 0) - share) <= 4 * spread
+    assert set(np.unique(mask)) <= {np.float32(0), np.float32(65536 / (65536 - dropped))}
+    assert np.any(mask)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 5), (7, 3, 5), (1, 2), (4, 6)], ids=str)
+def test_each_unit_has_a_fate_of_its_own_whether_their_number_is_odd_or_even(
+    shape: tuple[int, ...],
+) -> None:
+    draws = 400
+    found = masks(0.5, shape, draws=draws)
+    assert found.shape == (draws, *shape)
+    signs = found.reshape(draws, -1) - 1  # -1 where dropped, 1 where kept
+    assert set(np.unique(signs)) == {-1, 1}
+    assert np.abs(signs.mean(axis=0)).max() < 5 / np.sqrt(draws)
+    agreement = signs.T @ signs / draws - np.eye(signs.shape[1])
+    assert np.abs(agreement).max() < 5 / np.sqrt(draws)
+    assert np.abs((signs[1:] * signs[:-1]).mean(axis=0)).max() < 5 / np.sqrt(draws - 1)
+
+
+@pytest.mark.parametrize(
+    ("noise_shape", "shared"),
+    [
+        ((None, 1, None), (1,)),
+        ((None, 1, 7), (1,)),
+        ((None, None, 1), (2,)),
+        ((1, None, None), (0,)),
+        ((1, 5, 1), (0, 2)),
+        ((None, None, None), ()),
+    ],
+    ids=str,
+)
+def test_units_share_a_fate_along_the_axes_of_noise_shape_that_are_one(
+    noise_shape: Any, shared: tuple[int, ...]
+) -> None:
+    (mask,) = masks(0.5, (9, 5, 7), noise_shape=noise_shape)
+    assert mask.shape == (9, 5, 7)
+    assert set(np.unique(mask)) == {0, 2}
+    for axis in range(3):
+        alike = np.all(mask == np.take(mask, [0], axis=axis))
+        assert alike == (axis in shared)
+
+
+def test_the_noise_shape_of_a_stock_dropout_reaches_the_copy() -> None:
+    stock = dense(layers.Reshape((2, 2)), layers.Dropout(0.5, noise_shape=(None, 1, 2)))
+    (copy,) = (c for c in trainable_copy(stock).layers if isinstance(c, VariableDropout))
+    assert copy.noise_shape == (None, 1, 2)
+
+
+def test_a_dropped_unit_passes_no_gradient_and_a_kept_one_its_scale() -> None:
+    layer = VariableDropout()
+    layer.rate.assign(0.25)
+    x = tf.ones((3, 5))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        dropped = layer(x, training=True)
+    assert np.array_equal(tape.gradient(dropped, x), dropped)

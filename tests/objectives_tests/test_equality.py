@@ -50,7 +50,7 @@ def engine_weights(
     for epoch in range(1, epochs + 1):
         program.epoch(rows, batch_size=BATCH, seed=seed, epoch=epoch)
     program.keep()
-    return program.give_best(model)
+    return program.best_weights()
 
 
 def assert_equals_keras(build: Callable[[int], keras.Model], make: Optimizer, rows: Rows) -> None:

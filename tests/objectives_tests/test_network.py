@@ -1,11 +1,14 @@
 """The network is the stock Keras model a person would write, and its seed alone starts it."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
 
+from objectives.architecture import penalties
 from objectives.hyperparameters import ACTIVATIONS, NORMALIZATIONS, Hyperparameters
-from objectives.network import build_network
+from objectives.network import Networks, build_network
 
 CHOSEN = Hyperparameters(
     widths=(6, 4),
@@ -80,3 +83,54 @@ def test_kernels_start_within_the_bound_of_their_distribution(
 def test_no_hidden_layer_is_logistic_regression() -> None:
     model = build_network(5, changed(widths=()), seed=0)
     assert [w.shape for w in model.get_weights()] == [(5, 1), (1,)]
+
+
+# Networks kept between trials
+
+
+def described(model: keras.Model) -> list[Any]:
+    """Return all that could tell two networks apart; the variables bit for bit."""
+    variables = [(v.name, v.dtype, np.asarray(v.value).tobytes()) for v in model.variables]
+    return [model.get_config(), penalties(model), variables]
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_kept_network_is_what_would_have_been_built(activation: str, normalization: str) -> None:
+    asked: tuple[tuple[int, dict[str, Any], int], ...] = (
+        (5, {}, 3),
+        (5, {"dropout": 0.7, "l1": 0.5, "l2": 0.25}, 4),
+        (5, {"learning_rate": 0.1, "batch_size": 7}, 3),
+        (5, {"l1": 0.0}, 2**31 - 1),
+        (8, {}, 3),
+        (5, {"widths": (4, 6)}, 3),
+        (5, {"widths": (6, 4, 4)}, 3),
+        (5, {"widths": ()}, 3),
+        (5, {"dropout": 0.0, "l1": 0.0, "l2": 0.0}, 5),
+        (5, {}, 3),
+        (5, {"dropout": 0.0}, 6),
+    )
+    networks = Networks()
+    for n_features, fields, seed in asked:
+        chosen = changed(activation=activation, normalization=normalization, **fields)
+        kept = described(networks.network(n_features, chosen, seed=seed))
+        assert kept == described(build_network(n_features, chosen, seed=seed)), (fields, seed)
+
+
+def test_a_kept_network_follows_what_keras_draws_and_adds_to_the_loss() -> None:
+    networks, x = Networks(), np.ones((3, 5), np.float32)
+    for rate in (0.0, 0.25, 0.5):
+        chosen = changed(dropout=rate, l1=rate, normalization="batch")
+        kept, built = networks.network(5, chosen, seed=1), build_network(5, chosen, seed=1)
+        assert np.array_equal(kept(x), built(x))
+        assert [float(loss) for loss in kept.losses] == [float(loss) for loss in built.losses]
+        assert np.array_equal(kept.layers[3](x, training=True), built.layers[3](x, training=True))
+
+
+def test_one_network_an_architecture_is_kept() -> None:
+    networks = Networks()
+    first = networks.network(5, CHOSEN, seed=0)
+    other = networks.network(5, changed(widths=(4, 6)), seed=0)
+    assert other is not first
+    alike = changed(dropout=0.5, l1=0.0, l2=0.0, learning_rate=0.5, batch_size=3)
+    assert networks.network(5, alike, seed=1) is first

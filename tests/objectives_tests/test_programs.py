@@ -191,4 +191,4 @@ def test_an_evicted_program_still_finishes_its_trial(rows: Rows) -> None:
     run(programs, automatic(), rows)
     program.epoch(rows, batch_size=16, seed=0, epoch=2)
     program.keep()
-    assert len(program.give_best(model)) == 6
+    assert len(program.best_weights()) == 6

@@ -14,9 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from objectives.engine import Rows, place
-from objectives.hyperparameters import Hyperparameters
+from objectives.hyperparameters import ACTIVATIONS, NORMALIZATIONS, Hyperparameters
 from objectives.metrics import log_loss, roc_auc
-from objectives.network import build_network
+from objectives.network import Networks, build_network
 from objectives.programs import Programs
 from objectives.training import Outcome, Training
 
@@ -45,9 +45,10 @@ def training(
     max_epochs: int = 6,
     patience: int = 6,
     optimizer: keras.Optimizer | None = None,
+    model: keras.Model | None = None,
 ) -> Training:
     return Training(
-        build_network(rows.x.shape[1], chosen, seed=seed),
+        model or build_network(rows.x.shape[1], chosen, seed=seed),
         optimizer or optimizers.Adam(chosen.learning_rate),
         rows,
         y,
@@ -59,16 +60,20 @@ def training(
     )
 
 
-def finished(*args: Any, **settings: Any) -> Outcome:
+def walked(*args: Any, **settings: Any) -> Training:
     run = training(*args, **settings)
     for _ in run.epochs():
         pass
-    return run.outcome()
+    return run
 
 
-def digest(outcome: Outcome) -> str:
+def finished(*args: Any, **settings: Any) -> Outcome:
+    return walked(*args, **settings).outcome()
+
+
+def digest(run: Training) -> str:
     """Return a hash of every bit of the weights."""
-    return hashlib.sha256(b"".join(w.tobytes() for w in outcome.weights)).hexdigest()
+    return hashlib.sha256(b"".join(w.tobytes() for w in run.weights())).hexdigest()
 
 
 # Early stopping, on a program that plays a script
@@ -96,7 +101,7 @@ class Script:
     def keep(self) -> None:
         self.kept.append(self.ran)
 
-    def give_best(self, _: Any) -> list[Floats]:
+    def best_weights(self) -> list[Floats]:
         return []
 
 
@@ -180,10 +185,12 @@ def test_scores_that_hardly_vary_are_a_collapse_whatever_their_auc() -> None:
     assert (outcome.verdict, outcome.metrics.roc_auc) == ("collapsed", 1.0)
 
 
-def test_an_outcome_before_any_epoch_has_no_metrics() -> None:
+def test_before_any_epoch_there_are_neither_metrics_nor_weights() -> None:
     _, run = scripted(1.0)
     outcome = run.outcome()
-    assert (outcome.metrics, outcome.best_epoch, outcome.weights) == (None, 0, [])
+    assert (outcome.metrics, outcome.best_epoch) == (None, 0)
+    with pytest.raises(RuntimeError, match="no epoch"):
+        run.weights()
 
 
 # On the real engine
@@ -195,7 +202,7 @@ def programs() -> Programs:
     return Programs()
 
 
-def test_the_model_ends_with_the_weights_of_its_best_epoch(
+def test_the_weights_are_those_of_the_best_epoch(
     rows: Rows, y_validation: Floats, programs: Programs
 ) -> None:
     # A learning rate too large for the task: the validation ROC-AUC goes up and down.
@@ -217,21 +224,23 @@ def test_the_model_ends_with_the_weights_of_its_best_epoch(
     best = max(records, key=lambda record: record.validation_auc)
     assert outcome.best_epoch == best.number < len(records) == 12
     assert best.validation_auc > records[-1].validation_auc
+    model.set_weights(run.weights())
     predicted = model.predict(rows.x_validation, verbose=0).ravel()
     assert roc_auc(y_validation, predicted) == best.validation_auc
     assert outcome.metrics is not None
     assert outcome.metrics.roc_auc == best.validation_auc
-    for given, own in zip(outcome.weights, model.get_weights(), strict=True):
-        assert np.array_equal(given, own)
 
 
 def test_a_huge_learning_rate_diverges_at_once(
     rows: Rows, y_validation: Floats, programs: Programs
 ) -> None:
     chosen = replace(CHOSEN, normalization="none", learning_rate=1e30)
-    outcome = finished(rows, y_validation, programs, chosen)
+    finished(rows, y_validation, programs, replace(chosen, learning_rate=0.01))
+    run = walked(rows, y_validation, programs, chosen)
+    outcome = run.outcome()
     assert (outcome.verdict, outcome.metrics, outcome.epochs) == ("diverged", None, ())
-    assert outcome.weights == []
+    with pytest.raises(RuntimeError, match="no epoch"):  # not the weights of the trial before
+        run.weights()
 
 
 def test_an_infinite_feature_diverges_at_once(
@@ -263,17 +272,17 @@ def test_training_can_be_left_at_any_epoch(
     assert len(outcome.epochs) == stop_after
     assert outcome.metrics is not None
     assert outcome.metrics.roc_auc == records[-1].best_auc
-    short = finished(rows, y_validation, programs, max_epochs=stop_after)
-    assert digest(outcome) == digest(short)
+    left = digest(run)
+    assert left == digest(walked(rows, y_validation, programs, max_epochs=stop_after))
 
 
 def test_a_training_that_was_left_does_not_disturb_the_next(
     rows: Rows, y_validation: Floats, programs: Programs
 ) -> None:
-    undisturbed = digest(finished(rows, y_validation, programs))
+    undisturbed = digest(walked(rows, y_validation, programs))
     left = training(rows, y_validation, programs, replace(CHOSEN, dropout=0.8), seed=3).epochs()
     next(left)
-    assert digest(finished(rows, y_validation, programs)) == undisturbed
+    assert digest(walked(rows, y_validation, programs)) == undisturbed
 
 
 def test_a_training_whose_program_was_taken_over_says_so(
@@ -285,8 +294,9 @@ def test_a_training_whose_program_was_taken_over_says_so(
     finished(rows, y_validation, programs, seed=1)
     with pytest.raises(RuntimeError, match="a later training of the same architecture"):
         next(going_on)
-    with pytest.raises(RuntimeError, match="Finish a training, `outcome` included"):
-        first.outcome()
+    with pytest.raises(RuntimeError, match="Finish a training, `weights` included"):
+        first.weights()
+    assert first.outcome().best_epoch == 1  # needs none of the program's variables
 
 
 def test_a_learning_rate_schedule_is_followed_in_every_trial(
@@ -312,13 +322,44 @@ def test_a_learning_rate_schedule_is_followed_in_every_trial(
 def test_a_trial_repeats_whichever_ran_before_and_whatever_is_cached(
     rows: Rows, y_validation: Floats
 ) -> None:
-    cold = digest(finished(rows, y_validation, Programs()))
+    cold = digest(walked(rows, y_validation, Programs()))
     warm = Programs()
     keras.utils.set_random_seed(99)  # the global seeds decide nothing
     for other in (replace(CHOSEN, dropout=0.7, l1=0.1, batch_size=5), replace(CHOSEN, widths=(3,))):
         finished(rows, y_validation, warm, other, seed=8)
-    assert digest(finished(rows, y_validation, warm)) == cold
-    assert digest(finished(rows, y_validation, warm, seed=1)) != cold
+    assert digest(walked(rows, y_validation, warm)) == cold
+    assert digest(walked(rows, y_validation, warm, seed=1)) != cold
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_kept_network_trains_as_a_new_one_and_is_left_as_it_was(
+    activation: str, normalization: str, rows: Rows, y_validation: Floats
+) -> None:
+    # Each trial leaves its network to the next: what one changed, the others would start from.
+    networks, kept, built = Networks(), Programs(), Programs()
+    drawn = replace(CHOSEN, activation=activation, normalization=normalization)
+    trials = [
+        (drawn, 0),
+        (replace(drawn, dropout=0.6, l1=0.0, l2=0.1, learning_rate=0.1), 1),
+        (replace(drawn, dropout=0.0, l1=0.0, l2=0.0), 2),
+        (drawn, 0),
+    ]
+    digests = []
+    for chosen, seed in trials:
+        model, fresh = networks.network(5, chosen, seed=seed), build_network(5, chosen, seed=seed)
+        run = walked(rows, y_validation, kept, chosen, seed=seed, model=model)
+        digests.append(digest(run))
+        expected = walked(rows, y_validation, built, chosen, seed=seed, model=fresh)
+        assert digests[-1] == digest(expected)
+        assert run.outcome().epochs == expected.outcome().epochs
+        untrained = build_network(5, chosen, seed=seed)
+        assert model.get_config() == untrained.get_config()
+        for own, initial in zip(model.get_weights(), untrained.get_weights(), strict=True):
+            assert own.tobytes() == initial.tobytes()
+    assert digests[0] == digests[3]
+    assert len(set(digests)) == 3
+    assert (len(kept), len(built)) == (1, 1)
 
 
 ALONE = """
@@ -332,7 +373,7 @@ spec.loader.exec_module(again)
 import numpy as np
 data = np.load(sys.argv[2])
 rows = place(data["x"][:40], data["y"][:40], data["x"][40:])
-print(again.digest(again.finished(rows, data["y"][40:], again.Programs())))
+print(again.digest(again.walked(rows, data["y"][40:], again.Programs())))
 """
 
 
@@ -348,4 +389,4 @@ def test_a_trial_repeats_in_a_fresh_process_with_another_hash_seed(
     environment = {**os.environ, "PYTHONHASHSEED": "77"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[-1] == digest(finished(rows, y_validation, programs))
+    assert done.stdout.split()[-1] == digest(walked(rows, y_validation, programs))
