@@ -22,7 +22,7 @@ from storage.progress import StudySummary, summarise_study
 from storage.resume import reclaim_orphans
 
 SECONDS_BETWEEN_LOOKS = 0.2
-SECONDS_TO_STOP = 4.0  # for a worker to give its trial back; Ctrl-C promises 5 s in all
+SECONDS_TO_STOP = 3.0  # for a worker to give its trial back; Ctrl-C promises 5 s in all
 MAX_CRASHES = 5  # in a row, with no trial finished between them
 
 
