@@ -6,6 +6,7 @@ may run at once. Next: `workers.py` for who counts as dead, `claims.py` for who 
 """
 
 import json
+from dataclasses import dataclass
 
 from optuna.trial import TrialState
 from sqlalchemy import Connection, delete, insert, select, update
@@ -33,63 +34,70 @@ def reclaim_orphans(
     Raises:
         StudyNotFoundError: the study was deleted.
     """
-    if not _any_running(db, study_id):
-        return []  # the common case takes no lock
-    numbers = []
+    with reading(db) as connection:
+        if not _orphans(connection, study_id, stale_after_seconds):
+            return []  # the common case takes no lock, and waits for nobody who holds it
     with writing(db) as connection:
         hold_study(connection, study_id)
-        dead = {
-            worker.worker_id: worker.why_dead
-            for worker in list_workers(
-                connection, study_id, stale_after_seconds=stale_after_seconds
-            )
-        }
-        for trial_id, number, worker_id, attempts in _running_trials(connection, study_id):
-            reason = dead.get(worker_id, "it was never registered") if worker_id else "none owns it"
-            if reason is None:
-                continue
-            _release(connection, trial_id, worker_id, attempts, reason)
-            numbers.append(number)
-    return numbers
+        orphans = _orphans(connection, study_id, stale_after_seconds, lock=True)
+        for orphan in orphans:
+            _release(connection, orphan)
+    return [orphan.number for orphan in orphans]
 
 
-def _any_running(db: Database, study_id: int) -> bool:
-    with reading(db) as connection:
-        found = connection.scalar(
-            select(trials.c.trial_id)
-            .where(trials.c.study_id == study_id, trials.c.state == TrialState.RUNNING)
-            .limit(1)
-        )
-    return found is not None
+@dataclass(frozen=True, kw_only=True)
+class _Orphan:
+    trial_id: int
+    number: int
+    worker_id: str | None
+    attempts: int
+    reason: str
 
 
-def _running_trials(
-    connection: Connection, study_id: int
-) -> list[tuple[int, int, str | None, int]]:
+def _orphans(
+    connection: Connection, study_id: int, stale_after_seconds: float, *, lock: bool = False
+) -> list[_Orphan]:
+    why_dead = {
+        worker.worker_id: worker.why_dead
+        for worker in list_workers(connection, study_id, stale_after_seconds=stale_after_seconds)
+    }
     query = (
         select(trials.c.trial_id, trials.c.number, own_trials.c.worker_id, own_trials.c.attempts)
         .join_from(trials, own_trials, trials.c.trial_id == own_trials.c.trial_id, isouter=True)
         .where(trials.c.study_id == study_id, trials.c.state == TrialState.RUNNING)
         .order_by(trials.c.number)
-        # Waits for an owner that is storing or telling its result at this moment.
-        .with_for_update(of=trials)
     )
-    return [(row[0], row[1], row[2], row[3] or 0) for row in connection.execute(query)]
+    if lock:  # waits for an owner that is storing its result at this moment
+        query = query.with_for_update(of=trials)
+    found = []
+    for trial_id, number, worker_id, attempts in connection.execute(query):
+        reason: str | None = "none owns it"
+        if worker_id is not None:
+            reason = why_dead.get(worker_id, "it was never registered")
+        if reason is not None:
+            found.append(
+                _Orphan(
+                    trial_id=trial_id,
+                    number=number,
+                    worker_id=worker_id,
+                    attempts=attempts or 0,
+                    reason=reason,
+                )
+            )
+    return found
 
 
-def _release(
-    connection: Connection, trial_id: int, worker_id: str | None, attempts: int, reason: str
-) -> None:
-    if worker_id is not None:
-        mark_ended(connection, worker_id)
-    if attempts < MAX_ATTEMPTS:
-        put_back(connection, trial_id)
+def _release(connection: Connection, orphan: _Orphan) -> None:
+    if orphan.worker_id is not None:
+        mark_ended(connection, orphan.worker_id)
+    if orphan.attempts < MAX_ATTEMPTS:
+        put_back(connection, orphan.trial_id)
         return
     _fail(
         connection,
-        trial_id,
-        f"given up after {attempts} attempts; the last worker {worker_id or '(unknown)'} was "
-        f"taken for dead: {reason}",
+        orphan.trial_id,
+        f"given up after {orphan.attempts} attempts; the last worker "
+        f"{orphan.worker_id or '(unknown)'} was taken for dead: {orphan.reason}",
     )
 
 
