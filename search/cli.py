@@ -219,19 +219,23 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a study's figures, or one trial's."""
-    from search.study import load
+    from search.figures import study_figures, trial_figures
     from search.terminal import print_study, print_trial
+    from storage.database import open_database
 
-    found = load(study, storage=storage)
+    db = open_database(storage, create=False)
     if trial is None:
+        figures = study_figures(db, study)
         if as_json:
-            _print_json(found.figures.to_json())
+            _print_json(figures.to_json())
         else:
-            print_study(_console(), found.figures)
-    elif as_json:
-        _print_json(found.trial(trial).to_json())
+            print_study(_console(), figures)
     else:
-        print_trial(_console(), found.name, found.trial(trial))
+        found = trial_figures(db, study, trial)
+        if as_json:
+            _print_json(found.to_json())
+        else:
+            print_trial(_console(), study, found)
 
 
 @app.command()

@@ -8,14 +8,16 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 
-from objectives.dataset import Table
 from search.errors import SettingError, StudyChangedError
 from search.pruning import check_pruner
 from search.sampling import check_sampler
+
+if TYPE_CHECKING:
+    from objectives.dataset import Table
 
 DEFAULT_TRIALS = 50
 DEFAULT_MAX_EPOCHS = 100
@@ -37,7 +39,7 @@ class DataIdentity:
     sha256: str
 
     @classmethod
-    def of(cls, table: Table, source: str) -> "DataIdentity":
+    def of(cls, table: "Table", source: str) -> "DataIdentity":
         """Return the identity of a table that was read from `source`."""
         return cls(
             source=source,
