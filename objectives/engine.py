@@ -13,7 +13,7 @@ Symbols: n training rows, m validation rows, b rows a batch, P trainable weights
 """
 
 from collections.abc import Hashable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,12 @@ Floats = NDArray[np.float32]
 # vector, which turns a dozen small operations a variable into a dozen large ones a step.
 ELEMENTWISE = frozenset(
     ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD"]
+)
+
+# Operations that wait for a function of theirs. On the single-threaded executor of a process with
+# one thread they wait for ever: that thread is the one that should run the function.
+WAITING = frozenset(
+    ["Case", "If", "PartitionedCall", "StatefulPartitionedCall", "StatelessCase", "StatelessIf"]
 )
 
 
@@ -111,6 +117,7 @@ class Program:
         held = [id(v) for v in (*self._variables, *statistics)]
         self._order = [held.index(id(v)) for v in self.model.weights]
         self._best = [tf.Variable(v.value, trainable=False) for v in self._state]
+        self._waits: bool | None = None  # known once traced
         self._epoch = tf.function(
             self._trace_epoch,
             autograph=False,
@@ -166,7 +173,10 @@ class Program:
         The loss is weighted binary cross-entropy in nats a row, dropout on and penalties left out.
         It is not finite when a step diverged: the epoch stops at that step.
         """
-        with _one_thread():
+        if self._waits is None:
+            with _one_thread():  # here too: loops are compiled for the executor of the trace
+                self._waits = _waits(self._epoch.get_concrete_function().graph)
+        with nullcontext() if self._waits else _one_thread():
             loss, logits = self._epoch(
                 rows.x, rows.y, rows.w, rows.x_validation, batch_size, [seed % 2**31, epoch]
             )
@@ -257,8 +267,7 @@ def configure_process(threads: int) -> None:
     program's first epoch and give nothing back on graphs this size (measured, `.docs/log.md`).
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    # one more, since a branch (`tf.cond`) inside the loop waits for a thread of this pool
-    tf.config.threading.set_inter_op_parallelism_threads(threads + 1)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
@@ -270,6 +279,13 @@ def _one_thread() -> AbstractContextManager[None]:
     """
     manager: AbstractContextManager[None] = function_executor_type("SINGLE_THREADED_EXECUTOR")
     return manager
+
+
+def _waits(graph: tf.Graph) -> bool:
+    """Whether the graph, or a function it calls, has one of the operations in WAITING."""
+    definition = graph.as_graph_def()
+    nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
+    return any(node.op in WAITING for node in nodes)
 
 
 def _tensor(array: NDArray[Any]) -> tf.Tensor:

@@ -27,7 +27,14 @@ def build_network(n_features: int, chosen: Hyperparameters, *, seed: int) -> ker
     layers = keras.layers
     parts = [keras.Input((n_features,), name="features")]
     for i, width in enumerate(chosen.widths):
-        parts.append(layers.Dense(width, **_kernel(chosen, i, seed), name=f"dense_{i}"))
+        parts.append(
+            layers.Dense(
+                width,
+                use_bias=chosen.normalization != "batch",  # which has a bias, and cancels this one
+                **_kernel(chosen, i, seed),
+                name=f"dense_{i}",
+            )
+        )
         if chosen.normalization == "batch":
             parts.append(layers.BatchNormalization(name=f"normalization_{i}"))
         elif chosen.normalization == "layer":

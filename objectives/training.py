@@ -145,8 +145,8 @@ class Training:
         self._check_turn()
         if self._best_epoch == 0:
             raise RuntimeError(
-                "`weights` wanted the best epoch's, but no epoch ended with finite scores. Ask only "
-                "where `outcome().metrics` is not None."
+                "`weights` wanted the best epoch's, but no epoch ended with finite scores. Ask "
+                "only where `outcome().metrics` is not None."
             )
         return self._program.best_weights()
 
