@@ -1,32 +1,18 @@
 """The command line: a thin layer over `search/study.py`.
 
-Each command checks nothing itself: it calls what a notebook would call, prints what came back, and
-turns the error trees of the three rooms into one line and an exit code (`search/exits.py`).
-Everything heavy is imported inside the command that needs it, so that `--help` answers at once.
+Each command checks nothing itself: it calls what a notebook would call and prints what came back;
+`search/answering.py` turns what it raises into one line and an exit code. Everything heavy is
+imported inside the command that needs it, so that `--help` answers at once.
 """
 
-import functools
-import json
 import signal
-import sys
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, cast
+from typing import Annotated, NoReturn
 
 import typer
 
-from objectives.errors import ObjectiveError
-from search.errors import Interrupted, SearchError, SearchFailedError
-from search.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
-from storage.errors import StorageError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from search.study import Study
-
-DEBUG = "--debug"
+from search.answering import DEBUG, answering, console, print_end, print_json
 
 app = typer.Typer(
     name="dampen",
@@ -37,40 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-Command = TypeVar("Command", bound=Callable[..., None])
-
-
-def answering(command: Command) -> Command:
-    """Turn what a command raises into one line and an exit code; `--debug` lets it through."""
-
-    @functools.wraps(command)
-    def answered(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except Interrupted as interrupted:
-            _print_interrupted(interrupted)
-            raise SystemExit(EXIT_INTERRUPTED) from None
-        except KeyboardInterrupt:
-            raise SystemExit(EXIT_INTERRUPTED) from None
-        except (SearchError, ObjectiveError, StorageError) as error:
-            if DEBUG in sys.argv:
-                raise
-            typer.echo(f"dampen: {error}", err=True)
-            failed = isinstance(error, SearchFailedError)
-            raise SystemExit(EXIT_FAILED if failed else EXIT_USAGE) from None
-        except Exception as error:
-            if DEBUG in sys.argv:
-                raise
-            typer.echo(
-                f"dampen: unexpected {type(error).__name__}: {error}. "
-                f"`dampen {DEBUG} ...` shows where it came from.",
-                err=True,
-            )
-            raise SystemExit(EXIT_FAILED) from None
-
-    return cast("Command", answered)
-
 
 Storage = Annotated[
     str | None,
@@ -162,7 +114,7 @@ def launch(
         max_epochs=max_epochs,
         patience=patience,
     )
-    _print_end(found, as_json=as_json)
+    print_end(found, as_json=as_json)
 
 
 @app.command()
@@ -191,7 +143,7 @@ def resume(
     from search import study as studies
 
     found = studies.resume(study, storage=storage, trials=trials, timeout=timeout, workers=workers)
-    _print_end(found, as_json=as_json)
+    print_end(found, as_json=as_json)
 
 
 @app.command("studies")
@@ -205,9 +157,9 @@ def list_all(storage: Storage = None, as_json: AsJson = False) -> None:
 
     summaries = list_studies(open_database(storage, create=False))
     if as_json:
-        _print_json([summary_json(summary) for summary in summaries])
+        print_json([summary_json(summary) for summary in summaries])
     else:
-        print_studies(_console(), summaries)
+        print_studies(console(), summaries)
 
 
 @app.command()
@@ -227,15 +179,15 @@ def show(
     if trial is None:
         figures = study_figures(db, study)
         if as_json:
-            _print_json(figures.to_json())
+            print_json(figures.to_json())
         else:
-            print_study(_console(), figures)
+            print_study(console(), figures)
     else:
         found = trial_figures(db, study, trial)
         if as_json:
-            _print_json(found.to_json())
+            print_json(found.to_json())
         else:
-            print_trial(_console(), study, found)
+            print_trial(console(), study, found)
 
 
 @app.command()
@@ -305,33 +257,3 @@ def main() -> None:
 def _interrupt(number: int, frame: object) -> NoReturn:
     """SIGTERM, a container's stop, does as Ctrl-C."""
     raise KeyboardInterrupt
-
-
-def _print_end(study: "Study", *, as_json: bool) -> None:
-    from search.terminal import print_study
-    from search.wording import resume_command
-
-    figures = study.figures
-    if as_json:
-        _print_json(figures.to_json())
-    else:
-        print_study(_console(), figures)
-    if figures.state != "finished":
-        typer.echo(f"To go on: {resume_command(study.name, study.url)}", err=True)
-
-
-def _print_interrupted(interrupted: Interrupted) -> None:
-    from search.study import load
-
-    typer.echo("Interrupted; every finished trial is kept.", err=True)
-    _print_end(load(interrupted.study, storage=interrupted.url), as_json="--json" in sys.argv)
-
-
-def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(highlight=False)
