@@ -12,9 +12,7 @@ Symbols: n training rows, m validation rows, b rows a batch, P trainable weights
     theta (P,)                   every trainable weight, one variable after another
 """
 
-from collections.abc import Hashable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 from tensorflow.python.eager.context import function_executor_type
 
 from objectives.architecture import VariableDropout, penalties, trainable_copy
+from objectives.rows import Rows
 
 Floats = NDArray[np.float32]
 
@@ -38,35 +37,6 @@ ELEMENTWISE = frozenset(
 WAITING = frozenset(
     ["Case", "If", "PartitionedCall", "StatefulPartitionedCall", "StatelessCase", "StatelessIf"]
 )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Rows:
-    """What an epoch walks over, on the device. Feature structures must match the model's inputs."""
-
-    x: Any  # (n, ...) tensor, or a structure of them
-    y: tf.Tensor  # (n,) float32 labels, 0 or 1
-    w: tf.Tensor  # (n,) float32 weights of the rows in the loss
-    x_validation: Any  # (m, ...)
-
-    @property
-    def signature(self) -> Hashable:
-        """What a program compiled for these rows takes for granted."""
-        features = (self.x, self.x_validation)
-        return str(tf.nest.map_structure(lambda p: (tuple(p.shape[1:]), p.dtype.name), features))
-
-
-def place(x: Any, y: Floats, x_validation: Any, w: Floats | None = None) -> Rows:
-    """Return the arrays as tensors; without `w` every row weighs 1.
-
-    Features that are mapped from a file stay mapped, so that workers share one copy of them.
-    """
-    return Rows(
-        x=tf.nest.map_structure(_tensor, x),
-        y=tf.constant(y, tf.float32),
-        w=tf.ones(len(y)) if w is None else tf.constant(w, tf.float32),
-        x_validation=tf.nest.map_structure(_tensor, x_validation),
-    )
 
 
 class Program:
@@ -286,18 +256,6 @@ def _waits(graph: tf.Graph) -> bool:
     definition = graph.as_graph_def()
     nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
     return any(node.op in WAITING for node in nodes)
-
-
-def _tensor(array: NDArray[Any]) -> tf.Tensor:
-    """Return the array as a tensor on the same memory where that can be, else on a copy.
-
-    `tf.constant` copies a mapped array twice on its way; DLPack hands it over as it lies, but wants
-    it writable, contiguous and aligned as TensorFlow's kernels do.
-    """
-    flags = array.flags
-    if flags.writeable and flags.c_contiguous and array.ctypes.data % 64 == 0:
-        return tf.experimental.dlpack.from_dlpack(np.asarray(array).__dlpack__())
-    return tf.constant(array)
 
 
 def _any_rows(part: tf.Tensor) -> tf.TensorSpec:

@@ -10,7 +10,8 @@ from collections.abc import Hashable
 import keras
 
 from objectives.architecture import architecture_key
-from objectives.engine import Program, Rows
+from objectives.engine import Program
+from objectives.rows import Rows
 
 MAX_PROGRAMS = 64  # a graph and its executor hold 9 MB beside the weights (.docs/log.md)
 MAX_BYTES = 512 * 2**20  # of weights, optimizer states and best weights

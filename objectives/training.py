@@ -14,9 +14,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.engine import Rows
 from objectives.metrics import Metrics, evaluate, log_loss, probabilities, roc_auc
 from objectives.programs import Programs
+from objectives.rows import Rows
 
 # Below this standard deviation of the predicted probabilities the output is a constant in all but
 # name: dead networks were measured at 0 to 2e-5, living ones at 0.19 (.docs/log.md).

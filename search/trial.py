@@ -13,9 +13,9 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from objectives.engine import Rows
 from objectives.network import Networks
 from objectives.programs import Programs
+from objectives.rows import Rows
 from objectives.training import Outcome, Training
 from search.pruning import make_pruner, rungs
 from search.sampling import draw, make_sampler, trial_seed

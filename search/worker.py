@@ -15,10 +15,11 @@ import optuna
 import psutil
 from optuna.trial import TrialState
 
-from objectives.engine import configure_process, place
+from objectives.engine import configure_process
 from objectives.network import Networks
 from objectives.preparation import load_prepared
 from objectives.programs import Programs
+from objectives.rows import place
 from search.exits import EXIT_ALL_FAIL, EXIT_DONE
 from search.settings import Settings
 from search.trial import Bench, run_trial

@@ -8,12 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from objectives.engine import configure_process, place
+from objectives.engine import configure_process
 from objectives.hyperparameters import Hyperparameters
 from objectives.metrics import roc_auc
 from objectives.network import build_network
 from objectives.preparation import Prepared, load_prepared
 from objectives.programs import Programs
+from objectives.rows import place
 from objectives.training import Training
 
 
@@ -63,8 +64,8 @@ class Pairs:
         )
         for _ in training.epochs():
             pass
-        outcome = training.outcome()  # gives the model its best weights
-        return self._score(model), len(outcome.epochs)
+        model.set_weights(training.weights())
+        return self._score(model), len(training.outcome().epochs)
 
     def fit(self, seed: int) -> tuple[float, int]:
         """Return the ROC-AUC that `fit` restores the weights of, and its epochs."""

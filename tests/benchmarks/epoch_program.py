@@ -7,10 +7,11 @@ from pathlib import Path
 
 import keras
 
-from objectives.engine import Program, configure_process, place
+from objectives.engine import Program, configure_process
 from objectives.hyperparameters import Hyperparameters
 from objectives.network import build_network
 from objectives.preparation import load_prepared
+from objectives.rows import place
 
 
 def main(folder: Path, case: str) -> None:

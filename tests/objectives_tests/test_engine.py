@@ -9,9 +9,10 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from objectives.engine import Program, Rows, place
+from objectives.engine import Program
 from objectives.hyperparameters import NORMALIZATIONS, Hyperparameters
 from objectives.network import build_network
+from objectives.rows import Rows, place
 
 Floats = NDArray[np.float32]
 layers, optimizers = keras.layers, keras.optimizers

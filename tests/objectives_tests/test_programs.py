@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from objectives.engine import Program, Rows, place
+from objectives.engine import Program
 from objectives.hyperparameters import Hyperparameters
 from objectives.network import build_network
 from objectives.programs import Programs
+from objectives.rows import Rows, place
 
 layers, optimizers = keras.layers, keras.optimizers
 

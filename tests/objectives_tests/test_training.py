@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from objectives.engine import Rows, place
 from objectives.hyperparameters import ACTIVATIONS, NORMALIZATIONS, Hyperparameters
 from objectives.metrics import log_loss, roc_auc
 from objectives.network import Networks, build_network
 from objectives.programs import Programs
+from objectives.rows import Rows, place
 from objectives.training import Outcome, Training
 
 Floats = NDArray[np.float32]
@@ -367,7 +367,8 @@ import importlib.util, sys
 spec = importlib.util.spec_from_file_location("again", sys.argv[1])
 again = importlib.util.module_from_spec(spec)
 sys.modules["again"] = again
-from objectives.engine import configure_process, place
+from objectives.engine import configure_process
+from objectives.rows import place
 configure_process(1)
 spec.loader.exec_module(again)
 import numpy as np

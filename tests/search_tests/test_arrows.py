@@ -15,6 +15,7 @@ MODULES = sorted(
 TRAINS = {
     "objectives/architecture.py",
     "objectives/engine.py",
+    "objectives/rows.py",
     "objectives/export.py",
     "objectives/network.py",
     "objectives/programs.py",
