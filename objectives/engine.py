@@ -18,13 +18,10 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 from tensorflow.python.eager.context import function_executor_type
 
 from objectives.architecture import VariableDropout, penalties, trainable_copy
-from objectives.rows import Rows
-
-Floats = NDArray[np.float32]
+from objectives.rows import Floats, Rows
 
 # Optimizers whose update of one weight looks at no other weight. Their weights can lie in one
 # vector, which turns a dozen small operations a variable into a dozen large ones a step.

@@ -116,7 +116,7 @@ def launch(
     prepared = prepare(table, seed)
     db = open_database(storage)
     source = _source(data, table, db)
-    if source != data:  # a DataFrame, now a file
+    if isinstance(data, pd.DataFrame):  # a file from here on, with the hash of a file
         table = read_table(source, table.target)
     settings = Settings(
         data=DataIdentity.of(table, source),
@@ -134,7 +134,9 @@ def launch(
     save_prepared(prepared, folder)
     name = study if study is not None else _free_name(db, table.name)
     record = create_study(db, name, settings=settings.to_json(), planned_trials=trials)
-    return _run(db, record, settings, folder, progress=progress)
+    return _run(
+        db, record, settings, folder, workers=workers, seconds=timeout_seconds, progress=progress
+    )
 
 
 def resume(
@@ -175,9 +177,7 @@ def resume(
     folder = same_data(db, record, settings)
     if trials is not None:
         record = set_planned_trials(db, record.name, trials)
-    return _run(
-        db, record, settings, folder, progress=progress, workers=workers, timeout_seconds=seconds
-    )
+    return _run(db, record, settings, folder, workers=workers, seconds=seconds, progress=progress)
 
 
 def load(study: str, *, storage: str | None = None) -> Study:
@@ -196,18 +196,17 @@ def _run(
     settings: Settings,
     folder: Path,
     *,
+    workers: int,
+    seconds: float | None,
     progress: bool,
-    workers: int | None = None,
-    timeout_seconds: float | None = None,
 ) -> Study:
     _enqueue_first_trials(db, record, settings)
-    limit = settings.timeout_seconds if timeout_seconds is None else timeout_seconds
     orders = Orders(
         study=record.name,
         study_id=record.study_id,
         folder=folder,
-        workers=settings.workers if workers is None else workers,
-        deadline=None if limit is None else time.monotonic() + limit,
+        workers=workers,
+        deadline=None if seconds is None else time.monotonic() + seconds,
     )
     try:
         with Progress(db, record, shown=progress) as shown:

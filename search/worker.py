@@ -37,11 +37,11 @@ MAX_GROWTH_BYTES = 2**30
 ALIKE = 3  # a study whose first trials, this many, all fail with one message cannot succeed
 
 
-def main(study: str, folder: Path, threads: int = 1) -> int:
+def main(study: str, folder: Path) -> int:
     """Run trials of the study until none is left to claim, or the first ones all failed alike."""
     stop = threading.Event()
     threading.Thread(target=_watch_lifeline, args=(stop,), daemon=True).start()
-    configure_process(threads)
+    configure_process(threads=1)
     db = open_database(create=False)
     record = load_study(db, study)
     settings = Settings.from_json(record.settings)
