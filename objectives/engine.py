@@ -236,6 +236,7 @@ def configure_process(threads: int) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    tf.config.list_logical_devices()  # looks for the devices now, with all that TensorFlow says
 
 
 def _one_thread() -> AbstractContextManager[None]:

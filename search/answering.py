@@ -70,9 +70,16 @@ def print_end(study: "Study", *, as_json: bool) -> None:
 
 def _print_interrupted(interrupted: Interrupted) -> None:
     from search.study import load
+    from search.wording import resume_command
 
     typer.echo("Interrupted; every finished trial is kept.", err=True)
-    print_end(load(interrupted.study, storage=interrupted.url), as_json="--json" in sys.argv)
+    try:
+        study = load(interrupted.study, storage=interrupted.url)
+    except StorageError as error:  # interrupted while the database is away, most likely
+        typer.echo(f"dampen: {error}", err=True)
+        typer.echo(f"To go on: {resume_command(interrupted.study, interrupted.url)}", err=True)
+    else:
+        print_end(study, as_json="--json" in sys.argv)
 
 
 def print_json(document: Any) -> None:

@@ -31,6 +31,10 @@ Storage = Annotated[
         help="Database of the studies. [default: $DAMPEN_STORAGE, or sqlite:///dampen.db]",
     ),
 ]
+Data = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Where the table lies now. [default: as at launch]"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
 TrialNumber = Annotated[
@@ -124,6 +128,7 @@ def resume(
         str | None,
         typer.Argument(metavar="STUDY", help="Name of the study. [default: the latest unfinished]"),
     ] = None,
+    data: Data = None,
     storage: Storage = None,
     trials: Annotated[
         int | None,
@@ -142,8 +147,19 @@ def resume(
     """Go on with an interrupted study."""
     from search import study as studies
 
-    found = studies.resume(study, storage=storage, trials=trials, timeout=timeout, workers=workers)
+    found = studies.resume(
+        study, data=data, storage=storage, trials=trials, timeout=timeout, workers=workers
+    )
     print_end(found, as_json=as_json)
+
+
+@app.command()
+@answering
+def worker(study: StudyName, storage: Storage = None, data: Data = None) -> None:
+    """Join a study from another shell or machine, as one more worker."""
+    from search.joining import join
+
+    print_end(join(study, storage=storage, data=data), as_json=False)
 
 
 @app.command("studies")

@@ -16,9 +16,10 @@ from optuna.trial import FrozenTrial, TrialState
 from search.errors import TrialError
 from search.settings import Settings
 from search.space import hyperparameters
+from storage.claims import read_owner
 from storage.database import Database
 from storage.evaluations import read_evaluation, read_evaluations
-from storage.progress import StudySummary, summarise_study
+from storage.progress import StudySummary, WorkerSummary, summarise_study, summarise_workers
 from storage.studies import StudyRecord, load_study
 from storage.url import redact
 
@@ -49,6 +50,8 @@ class TrialFigures:
     seconds: float | None
     verdict: str | None  # healthy, collapsed or diverged
     reason: str | None  # why it was pruned or failed
+    worker: str | None  # host:process:... of the worker that runs or ran it
+    attempts: int  # how often it was begun; more than 1 when workers died
     learning_curve: dict[str, list[float]]  # per epoch: training_loss, validation_loss, ..._auc
 
     def to_json(self) -> dict[str, Any]:
@@ -71,6 +74,7 @@ class StudyFigures:
     top: tuple[dict[str, Any], ...]  # the best few, best first, as `best`
     importances: dict[str, float]  # parameter -> share, largest first; empty below 2 trials
     seconds: float  # in which at least one trial ran; pauses do not count
+    workers: tuple[dict[str, Any], ...]  # in the order in which they came
     data: dict[str, Any]
     settings: dict[str, Any]
     storage: str  # without a password
@@ -106,6 +110,7 @@ def study_figures(db: Database, name: str) -> StudyFigures:
         top=top,
         importances=_importances(study, len(complete)),
         seconds=busy_seconds((t.datetime_start, t.datetime_complete) for t in trials),
+        workers=tuple(_worker_json(each) for each in summarise_workers(db, record.study_id)),
         data=asdict(settings.data),
         settings={k: v for k, v in record.settings.items() if k not in ("data", "seed")},
         storage=redact(db.url),
@@ -120,6 +125,7 @@ def trial_figures(db: Database, name: str, number: int) -> TrialFigures:
     """
     trial = find_trial(db, load_study(db, name), number)
     stored = read_evaluation(db, trial._trial_id)
+    worker_id, attempts = read_owner(db, trial._trial_id)
     evaluation = stored.evaluation if stored else {}
     return TrialFigures(
         number=number,
@@ -133,6 +139,8 @@ def trial_figures(db: Database, name: str, number: int) -> TrialFigures:
         seconds=evaluation.get("seconds"),
         verdict=evaluation.get("verdict"),
         reason=evaluation.get("reason") or trial.user_attrs.get("error"),
+        worker=worker_id,
+        attempts=attempts,
         learning_curve=stored.learning_curve if stored else {},
     )
 
@@ -178,6 +186,29 @@ def summary_json(summary: StudySummary) -> dict[str, Any]:
         "best_value": summary.best_value,
         "last_activity": summary.last_activity.isoformat(timespec="seconds"),
     }
+
+
+def _worker_json(summary: WorkerSummary) -> dict[str, Any]:
+    worker = summary.worker
+    return {
+        "name": worker.worker_id,
+        "host": worker.host,
+        "process": worker.pid,
+        "state": _worker_state(summary),
+        "reason": worker.lost_because or (None if worker.ended_at else worker.why_dead),
+        "running_trial": summary.running_trial,
+        "trials_finished": summary.trials_finished,
+        "trials_per_minute": round(summary.trials_per_minute, 1),
+        "started_at": worker.started_at.isoformat(timespec="seconds"),
+        "last_beat": worker.beat_at.isoformat(timespec="seconds"),
+    }
+
+
+def _worker_state(summary: WorkerSummary) -> str:
+    worker = summary.worker
+    if worker.why_dead is None:
+        return "idle" if summary.running_trial is None else "working"
+    return "left" if worker.ended_at and not worker.lost_because else "lost"
 
 
 def busy_seconds(spans: Iterable[tuple[datetime | None, datetime | None]]) -> float:

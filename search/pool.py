@@ -6,7 +6,6 @@ database, so it can be killed at any moment. `search/worker.py` is what it start
 
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,8 +15,10 @@ from pathlib import Path
 from typing import IO
 
 from search.errors import SearchFailedError
-from search.exits import EXIT_ALL_FAIL
+from search.exits import EXIT_ALL_FAIL, EXIT_DONE, EXIT_INTERRUPTED, EXIT_STORAGE
+from search.worker_process import worker_command, worker_environment
 from storage.database import Database
+from storage.errors import DatabaseBusyError, DatabaseUnreachableError
 from storage.progress import StudySummary, summarise_study
 from storage.resume import reclaim_orphans
 
@@ -47,22 +48,38 @@ def run_pool(db: Database, orders: Orders, watch: Callable[[StudySummary], None]
         watch: called with the study's state at every look, a few times a second.
 
     Raises:
-        SearchFailedError: the first trials all failed alike, or workers crash without progress.
+        SearchFailedError: the first trials all failed alike, workers crash without progress, or a
+            worker's database or disk refused.
+        storage.errors.StorageError: the same of this process, or the database was away for longer
+            than `db.patience` lasts.
     """
     pool = _Pool(db, orders)
+
+    def look() -> bool:
+        summary = summarise_study(db, orders.study)
+        watch(summary)
+        if summary.counts.finished >= summary.planned_trials:
+            return False
+        if orders.deadline is not None and time.monotonic() >= orders.deadline:
+            return False
+        pool.tend(summary)
+        return True
+
     try:
-        while True:
-            summary = summarise_study(db, orders.study)
-            watch(summary)
-            if summary.counts.finished >= summary.planned_trials:
-                return
-            if orders.deadline is not None and time.monotonic() >= orders.deadline:
-                return
-            pool.tend(summary)
+        while _again_if_away(look):
             time.sleep(SECONDS_BETWEEN_LOOKS)
     finally:
-        pool.stop()
-        watch(summarise_study(db, orders.study))
+        db.patience.over.set()
+        with suppress(DatabaseUnreachableError, DatabaseBusyError):  # for the next resume to do
+            pool.stop()
+            watch(summarise_study(db, orders.study))
+
+
+def _again_if_away(look: Callable[[], bool]) -> bool:
+    try:
+        return look()
+    except (DatabaseUnreachableError, DatabaseBusyError):
+        return look()  # a connection broke; making a new one waits until the database is back
 
 
 class _Pool:
@@ -111,12 +128,11 @@ class _Pool:
     def _start(self) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
         log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the worker
         process = subprocess.Popen(
-            # -P: a file called search.py in the current folder must not stand in for this package
-            [sys.executable, "-P", "-m", "search.worker", self._orders.study, self._orders.folder],
+            worker_command(self._orders.study, self._orders.folder),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            env=_environment(self._db.url),
+            env={**os.environ, **worker_environment(self._db.url)},
             start_new_session=True,  # Ctrl-C in the terminal is for the pool alone
         )
         return process, log
@@ -128,12 +144,10 @@ class _Pool:
         with log:
             log.seek(0)
             said = log.read().decode(errors="replace").strip().splitlines()
-        if process.returncode == 0:
+        if process.returncode in (EXIT_DONE, EXIT_INTERRUPTED):
             return
-        if process.returncode == EXIT_ALL_FAIL:
-            raise SearchFailedError(
-                f"the first trials of study `{self._orders.study}` all failed alike: {said[-1]}"
-            )
+        if process.returncode in (EXIT_ALL_FAIL, EXIT_STORAGE):
+            raise SearchFailedError(said[-1])
         self._crashes += 1
         if self._crashes >= MAX_CRASHES:
             last = said[-1] if said else "it said nothing"
@@ -141,18 +155,3 @@ class _Pool:
                 f"{MAX_CRASHES} workers in a row ended before they finished a trial (exit code "
                 f"{process.returncode}: {last}). The trials done so far are kept."
             )
-
-
-def _environment(url: str) -> dict[str, str]:
-    """Return a worker's environment: the storage, one thread, no GPU, a quiet TensorFlow.
-
-    Small programs run faster on one core than on a GPU, which the engine does not use yet.
-    """
-    return {
-        **os.environ,
-        "DAMPEN_STORAGE": url,
-        "KERAS_BACKEND": "tensorflow",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "OMP_NUM_THREADS": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }

@@ -71,6 +71,13 @@ class Progress:
         else:
             print("; ".join(line for line in lines if line), file=sys.stderr, flush=True)
 
+    def say(self, sentence: str) -> None:
+        """Print a sentence above what is kept up to date."""
+        if self._live is not None:
+            self._live.console.print(Text(sentence))
+        elif self._shown:
+            print(sentence, file=sys.stderr, flush=True)
+
     def _counts(self, summary: StudySummary) -> str:
         counts = summary.counts
         parts = [f"{counts.finished} / {summary.planned_trials} trials"]

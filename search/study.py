@@ -12,7 +12,6 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
-import optuna
 import pandas as pd
 
 from objectives.dataset import Table, read_table
@@ -38,8 +37,10 @@ from search.settings import (
     stored_space,
 )
 from search.space import first_trials, regularization_space
+from search.worker_process import heartbeat_seconds
 from storage.database import Database, open_database
 from storage.errors import StudyNotFoundError
+from storage.patience import PATIENCE_SECONDS
 from storage.progress import latest_unfinished, list_studies
 from storage.studies import StudyRecord, create_study, load_study, set_planned_trials
 
@@ -111,6 +112,7 @@ def launch(
         workers=workers,
         seed=seed,
     )
+    heartbeat_seconds()  # a bad one is refused before a worker meets it
     timeout_seconds = parse_duration(timeout) if timeout is not None else None
     table = read_table(data, target)
     prepared = prepare(table, seed)
@@ -133,7 +135,13 @@ def launch(
     folder = _prepared_folder(db, settings)
     save_prepared(prepared, folder)
     name = study if study is not None else _free_name(db, table.name)
-    record = create_study(db, name, settings=settings.to_json(), planned_trials=trials)
+    record = create_study(
+        db,
+        name,
+        settings=settings.to_json(),
+        planned_trials=trials,
+        first_trials=first_trials(settings.distributions()),
+    )
     return _run(
         db, record, settings, folder, workers=workers, seconds=timeout_seconds, progress=progress
     )
@@ -142,6 +150,7 @@ def launch(
 def resume(
     study: str | None = None,
     *,
+    data: str | Path | None = None,
     storage: str | None = None,
     trials: int | None = None,
     timeout: str | None = None,
@@ -152,6 +161,7 @@ def resume(
 
     Args:
         study: its name; the unfinished study with the latest activity unless told.
+        data: where the same table lies now; where it lay at launch unless told.
         storage: as for `launch`.
         trials: a raised budget, counting the trials already done.
         timeout: for this time only; as at launch unless told.
@@ -162,6 +172,7 @@ def resume(
         StudyChangedError: the data or the space are not what the study was launched with.
         SettingError, storage.errors.StorageError, SearchFailedError, Interrupted: as for `launch`.
     """
+    heartbeat_seconds()
     db = open_database(storage, create=False)
     record = load_study(db, study) if study is not None else _latest(db)
     settings = Settings.from_json(record.settings)
@@ -174,7 +185,7 @@ def resume(
     if workers < 1:
         raise SettingError(f"--workers must be a whole number of at least 1; got {workers}.")
     seconds = parse_duration(timeout) if timeout is not None else settings.timeout_seconds
-    folder = same_data(db, record, settings)
+    folder = same_data(db, record, settings, data)
     if trials is not None:
         record = set_planned_trials(db, record.name, trials)
     return _run(db, record, settings, folder, workers=workers, seconds=seconds, progress=progress)
@@ -200,7 +211,6 @@ def _run(
     seconds: float | None,
     progress: bool,
 ) -> Study:
-    _enqueue_first_trials(db, record, settings)
     orders = Orders(
         study=record.name,
         study_id=record.study_id,
@@ -210,19 +220,11 @@ def _run(
     )
     try:
         with Progress(db, record, shown=progress) as shown:
+            db.patience.limit_seconds, db.patience.say = PATIENCE_SECONDS, shown.say
             run_pool(db, orders, shown.watch)
     except KeyboardInterrupt:
         raise Interrupted(record.name, db.url) from None
     return Study(name=record.name, url=db.url)
-
-
-def _enqueue_first_trials(db: Database, record: StudyRecord, settings: Settings) -> None:
-    """Put the obvious networks at the head of the queue of a study that has no trials yet."""
-    study = optuna.load_study(study_name=record.name, storage=db.optuna)
-    if study.get_trials(deepcopy=False):
-        return
-    for params in first_trials(settings.distributions())[: record.planned_trials]:
-        study.enqueue_trial(params)
 
 
 def _source(data: Data, table: Table, db: Database) -> str:
@@ -251,21 +253,37 @@ def _prepared_folder(db: Database, settings: Settings) -> Path:
     return db.artifacts / "prepared" / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def same_data(db: Database, record: StudyRecord, settings: Settings) -> Path:
-    """Check that data and space are the study's, and return the folder of the prepared arrays."""
+def same_data(
+    db: Database, record: StudyRecord, settings: Settings, source: str | Path | None = None
+) -> Path:
+    """Check that data and space are the study's, and return the folder of the prepared arrays.
+
+    Args:
+        db: where the study is.
+        record: the study.
+        settings: what it was launched with.
+        source: where the data lie on this machine; where they lay at launch unless told.
+    """
     then = settings.data
-    if Path(then.source).is_absolute() and not Path(then.source).exists():
+    found = str(source) if source is not None else _where(db, then.source)
+    if found == then.source and Path(found).is_absolute() and not Path(found).exists():
         raise StudyChangedError(
-            f"study `{record.name}` was launched on {then.source}, which is gone. "
-            "Put the file back to resume."
+            f"study `{record.name}` was launched on {found}, which is not there. "
+            "Put the file back, or say with --data where it lies on this machine."
         )
-    table = read_table(then.source, then.target)
-    check_same_data(record.name, then, DataIdentity.of(table, then.source))
+    table = read_table(found, then.target)
+    check_same_data(record.name, then, DataIdentity.of(table, found))
     folder = _prepared_folder(db, settings)
     prepared = _prepared(folder, table, settings.seed)
     space = stored_space(regularization_space(len(prepared.y_train)))
     check_same_space(record.name, settings, space)
     return folder
+
+
+def _where(db: Database, source: str) -> str:
+    """Return where the data lie: where they lay at launch, or beside a database that was moved."""
+    beside = db.artifacts / "data" / Path(source).name
+    return str(beside) if not Path(source).exists() and beside.exists() else source
 
 
 def _prepared(folder: Path, table: Table, seed: int) -> Prepared:

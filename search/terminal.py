@@ -14,6 +14,7 @@ from search.wording import say_network
 from storage.progress import StudySummary
 
 _BAR = 24  # columns of an importance of 1
+_WORKERS = 8  # shown at most, the latest
 
 
 def print_studies(console: Console, summaries: list[StudySummary]) -> None:
@@ -47,8 +48,13 @@ def print_study(console: Console, figures: StudyFigures) -> None:
     )
     console.print(f"trials  {counts} of {figures.planned_trials} planned")
     console.print(f"time    {format_duration(figures.seconds)}, seed {figures.seed}")
-    if not figures.top:
-        return
+    if figures.top:
+        _print_best(console, figures)
+    if figures.workers:
+        _print_workers(console, figures)
+
+
+def _print_best(console: Console, figures: StudyFigures) -> None:
     console.print("\n[bold]Best trials[/] by validation ROC-AUC")
     table = Table(box=None, pad_edge=False)
     for heading in ("trial", "ROC-AUC", "accuracy", "F1"):
@@ -70,6 +76,30 @@ def print_study(console: Console, figures: StudyFigures) -> None:
             console.print(f"  {name:<15}{share:5.2f}  {'█' * round(share * _BAR)}")
 
 
+def _print_workers(console: Console, figures: StudyFigures) -> None:
+    console.print("\n[bold]Workers[/]")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("host and process")
+    table.add_column("trials", justify="right")
+    table.add_column("a minute", justify="right")
+    table.add_column("state", overflow="fold")
+    gone = ("left", "lost")
+    latest = sorted(figures.workers, key=lambda worker: worker["state"] in gone, reverse=True)
+    for worker in latest[-_WORKERS:]:
+        state = worker["state"]
+        if worker["running_trial"] is not None and state == "working":
+            state = f"works on trial {worker['running_trial']}"
+        table.add_row(
+            f"{worker['host']}:{worker['process']}",
+            str(worker["trials_finished"]),
+            f"{worker['trials_per_minute']:.0f}",
+            f"{state}: {worker['reason']}" if worker["reason"] else state,
+        )
+    console.print(table)
+    if len(latest) > _WORKERS:
+        console.print(f"and {len(latest) - _WORKERS} before them, which `--json` lists")
+
+
 def print_trial(console: Console, study: str, trial: TrialFigures) -> None:
     """Print one trial: what it was, what came of it, how it learned."""
     console.print(f"[bold]Trial {trial.number}[/] of {study} is {trial.state}")
@@ -79,6 +109,9 @@ def print_trial(console: Console, study: str, trial: TrialFigures) -> None:
         console.print(f"verdict   {trial.verdict}")
     if trial.reason:
         console.print(f"reason    {trial.reason}", markup=False)
+    if trial.worker:
+        again = f", attempt {trial.attempts}" if trial.attempts > 1 else ""
+        console.print(f"worker    {trial.worker}{again}", markup=False)
     if trial.metrics:
         _print_metrics(console, trial)
     if trial.learning_curve:

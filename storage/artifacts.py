@@ -43,14 +43,21 @@ def save_artifact(
         The artifact's identifier, which is also its file's name in the folder.
 
     Raises:
-        ArtifactError: the name is no plain file name, or nothing was written.
+        ArtifactError: the name is no plain file name, nothing was written, or the disk refused.
         ClaimLostError: the trial is no longer this worker's; no file is left behind.
     """
     _check_filename(filename)
     artifact_id = str(uuid.uuid4())
-    db.artifacts.mkdir(parents=True, exist_ok=True)
     file = artifact_path(db, artifact_id)
-    _write_whole(file, filename, content)
+    try:
+        db.artifacts.mkdir(parents=True, exist_ok=True)
+        _write_whole(file, filename, content)
+    except OSError as error:
+        raise ArtifactError(
+            f"The file {filename!r} must be kept in {db.artifacts}; writing it failed: "
+            f"{error.strerror or error}. Free some space or mend the folder, then type "
+            "`dampen resume`."
+        ) from error
     try:
         with writing(db) as connection:
             check_claim(connection, claim)

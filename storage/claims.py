@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from optuna.trial import TrialState
 from sqlalchemy import Connection, case, delete, func, insert, select, update
 
-from storage.database import Database, writing
+from storage.database import Database, reading, writing
 from storage.errors import ClaimLostError, StudyNotFoundError, WorkerUnknownError
 from storage.schema import (
     own_studies,
@@ -60,6 +60,16 @@ def claim_trial(db: Database, study_id: int, worker_id: str) -> Claim | None:
     return None
 
 
+def read_owner(db: Database, trial_id: int) -> tuple[str | None, int]:
+    """Returns a trial's worker, None while it waits, and how often it was begun."""
+    query = select(own_trials.c.worker_id, own_trials.c.attempts).where(
+        own_trials.c.trial_id == trial_id
+    )
+    with reading(db) as connection:
+        row = connection.execute(query).first()
+    return (row.worker_id, row.attempts) if row is not None else (None, 0)
+
+
 def requeue_trial(db: Database, claim: Claim) -> None:
     """Gives a trial back unharmed: it waits with its parameters, and the attempt does not count.
 
@@ -71,11 +81,28 @@ def requeue_trial(db: Database, claim: Claim) -> None:
     with writing(db) as connection:
         check_claim(connection, claim)
         put_back(connection, claim.trial_id)
-        connection.execute(
-            update(own_trials)
-            .where(own_trials.c.trial_id == claim.trial_id)
-            .values(attempts=own_trials.c.attempts - 1)
-        )
+        _set_attempts(connection, claim.trial_id, claim.attempt - 1)
+
+
+def release_trials(db: Database, worker_id: str) -> list[int]:
+    """Gives back, as `requeue_trial` does, whatever the worker holds, and returns the numbers.
+
+    For a worker whose connection broke while it wrote: whether the write arrived it cannot know,
+    but what it holds now it can ask.
+    """
+    query = (
+        select(trials.c.trial_id, trials.c.number, own_trials.c.attempts)
+        .join_from(trials, own_trials, trials.c.trial_id == own_trials.c.trial_id)
+        .where(own_trials.c.worker_id == worker_id, trials.c.state == TrialState.RUNNING)
+        .order_by(trials.c.number)
+        .with_for_update(of=trials)
+    )
+    with writing(db) as connection:
+        held = connection.execute(query).all()
+        for trial_id, _, attempts in held:
+            put_back(connection, trial_id)
+            _set_attempts(connection, trial_id, attempts - 1)
+    return [number for _, number, _ in held]
 
 
 def hold_study(connection: Connection, study_id: int) -> int:
@@ -140,6 +167,12 @@ def put_back(connection: Connection, trial_id: int) -> None:
     )
     connection.execute(
         update(trials).where(trials.c.trial_id == trial_id).values(state=TrialState.WAITING)
+    )
+
+
+def _set_attempts(connection: Connection, trial_id: int, attempts: int) -> None:
+    connection.execute(
+        update(own_trials).where(own_trials.c.trial_id == trial_id).values(attempts=attempts)
     )
 
 

@@ -13,6 +13,10 @@ One engine serves Optuna's tables and the project's own. What each SQLite connec
 - **busy_timeout 60 s** and **foreign_keys=ON**; the latter carries the project's rows along when
   a study is deleted.
 
+What a PostgreSQL connection is told: to notice within half a minute that the server's machine is
+gone, and to be looked at before each use, so that a restarted server is met with a new connection.
+A process that has `Patience` waits, when it connects, for a database that is away.
+
 Next: `studies.py` and `claims.py` for what is written through `writing` and `reading`.
 """
 
@@ -30,15 +34,27 @@ from urllib.parse import quote
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy import URL, Connection, Engine, event, insert, inspect, select
+from sqlalchemy import URL, Connection, Dialect, Engine, event, insert, inspect, select
 from sqlalchemy.dialects import plugins
-from sqlalchemy.engine import CreateEnginePlugin
+from sqlalchemy.engine import CreateEnginePlugin, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from storage.errors import DatabaseUnreadableError, StorageMissingError
+from storage.migrations import migrate
+from storage.patience import Patience
 from storage.refusal import BUSY_TIMEOUT_SECONDS, sentences
 from storage.schema import SCHEMA_VERSION, Base, schema_version
 from storage.url import artifact_folder, database_file, redact, resolve_url
+
+# libpq's own names and units: seconds, but milliseconds for tcp_user_timeout.
+_POSTGRESQL = {
+    "application_name": "dampen",
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 _deferred: ContextVar[bool] = ContextVar("deferred", default=False)
 
@@ -51,31 +67,38 @@ class Database:
     engine: Engine = field(repr=False)
     optuna: BaseStorage = field(repr=False)
     artifacts: Path  # the folder of the files; it may not exist yet
+    patience: Patience = field(repr=False)  # of every connection made from now on
 
 
-def open_database(url: str | None = None, *, create: bool = True) -> Database:
-    """Opens the storage, and makes its tables where they are missing.
+def open_database(
+    url: str | None = None, *, create: bool = True, patience: Patience | None = None
+) -> Database:
+    """Opens the storage, and makes its tables where they are missing, or brings them forward.
 
     Args:
         url: as for `storage.url.resolve_url`.
         create: whether a missing storage is made. Commands that only read pass False.
+        patience: how to wait for a server that is away; without it, nothing is waited for.
 
     Raises:
         StorageURLError: the URL or its folder cannot be used.
         StorageMissingError: nothing is stored there and `create` is False.
-        DatabaseUnreadableError: it is damaged, foreign, from a newer release, or out of reach.
+        DatabaseUnreadableError: it is damaged, foreign, from a newer release, or refuses the user.
+        DatabaseUnreachableError: its server does not answer.
         DatabaseBusyError: another process held it for too long.
     """
     resolved = resolve_url(url)
+    patience = patience or Patience()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with sentences(resolved):
         _check_file(resolved, create=create)
-        backend = _open_patiently(resolved)
+        backend = _open_in_turn(resolved, patience)
     return Database(
         url=resolved,
         engine=backend.engine,
         optuna=optuna.storages.get_storage(backend),
         artifacts=artifact_folder(resolved),
+        patience=patience,
     )
 
 
@@ -98,6 +121,11 @@ def deferred_transactions() -> Iterator[None]:
 def reading(db: Database) -> Iterator[Connection]:
     """A connection for queries that see one consistent state and hold nobody up."""
     with sentences(db.url), deferred_transactions(), db.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            # SQLite's snapshot lasts as long as the transaction; PostgreSQL has to be asked.
+            connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
         yield connection
 
 
@@ -137,12 +165,12 @@ def _table_names(file: Path) -> set[str]:
         return {name for (name,) in rows}
 
 
-def _open_patiently(url: str) -> RDBStorage:
+def _open_in_turn(url: str, patience: Patience) -> RDBStorage:
     """Opens and prepares, again when another process was doing so at the same moment."""
     deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
     while True:
         try:
-            backend = _construct(url)
+            backend = _construct(url, patience)
             _prepare_own_tables(backend.engine, url)
             return backend
         except (SQLAlchemyError, StorageInternalError) as error:
@@ -151,12 +179,12 @@ def _open_patiently(url: str) -> RDBStorage:
             time.sleep(random.uniform(0.02, 0.2))
 
 
-def _construct(url: str) -> RDBStorage:
+def _construct(url: str, patience: Patience) -> RDBStorage:
     # Optuna's constructor holds one transaction open while it begins another, which would wait
     # for itself under BEGIN IMMEDIATE. It is idempotent, so plain BEGIN and a retry do.
     with deferred_transactions():
         try:
-            return RDBStorage(url, engine_kwargs=_engine_options(url))
+            return RDBStorage(url, engine_kwargs=_engine_options(url, patience))
         except RuntimeError as error:
             if type(error) is not RuntimeError:
                 raise
@@ -167,13 +195,16 @@ def _construct(url: str) -> RDBStorage:
             ) from error
 
 
-def _engine_options(url: str) -> dict[str, Any]:
+def _engine_options(url: str, patience: Patience) -> dict[str, Any]:
+    options = {"plugins": [_PLUGIN], "patience": patience}
     if database_file(url) is None:
-        return {"pool_pre_ping": True}
+        chosen = make_url(url).query  # what the URL says itself goes before
+        connect = {key: value for key, value in _POSTGRESQL.items() if key not in chosen}
+        return {**options, "connect_args": connect, "pool_pre_ping": True}
     # isolation_level=None leaves the transactions to the plugin's BEGIN, instead of the driver's
     # own, which it would issue before the first write only.
     connect = {"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None}
-    return {"connect_args": connect, "plugins": [_PLUGIN]}
+    return {**options, "connect_args": connect}
 
 
 def _lost_a_race(error: Exception) -> bool:
@@ -188,18 +219,22 @@ def _lost_a_race(error: Exception) -> bool:
 
 def _prepare_own_tables(engine: Engine, url: str) -> None:
     with deferred_transactions(), engine.connect() as connection:
-        if _read_version(connection, url) is not None:
+        if _read_version(connection, url) == SCHEMA_VERSION:
             return
     with engine.begin() as connection:
-        if _read_version(connection, url) is None:
+        version = _read_version(connection, url, lock=True)
+        if version is None:
             Base.metadata.create_all(connection)
             connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+        elif version < SCHEMA_VERSION:
+            migrate(connection, version)
 
 
-def _read_version(connection: Connection, url: str) -> int | None:
+def _read_version(connection: Connection, url: str, *, lock: bool = False) -> int | None:
     if not inspect(connection).has_table(schema_version.name):
         return None
-    version = connection.scalar(select(schema_version.c.version))
+    query = select(schema_version.c.version)
+    version = connection.scalar(query.with_for_update() if lock else query)
     if version is not None and version > SCHEMA_VERSION:
         raise DatabaseUnreadableError(
             f"The storage {redact(url)} must have schema version {SCHEMA_VERSION} or older; it has "
@@ -208,22 +243,30 @@ def _read_version(connection: Connection, url: str) -> int | None:
     return version
 
 
-class _SQLiteSettings(CreateEnginePlugin):
-    """Tells a SQLite engine's connections what the module's docstring lists.
+class _Settings(CreateEnginePlugin):
+    """Tells an engine's connections what the module's docstring lists.
 
     A plugin, because Optuna makes the engine and uses it before anyone else sees it.
     """
+
+    def __init__(self, url: URL, kwargs: dict[str, Any]) -> None:
+        self._patience: Patience = kwargs.pop("patience")
 
     def update_url(self, url: URL) -> URL:
         return url
 
     def engine_created(self, engine: Engine) -> None:
-        event.listen(engine, "connect", _settle_connection)
-        event.listen(engine, "begin", _begin_transaction)
+        event.listen(engine, "do_connect", self._connect)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _settle_connection)
+            event.listen(engine, "begin", _begin_transaction)
+
+    def _connect(self, dialect: Dialect, record: object, args: Any, options: Any) -> Any:
+        return self._patience.call(lambda: dialect.connect(*args, **options))
 
 
-_PLUGIN = "dampen_sqlite_settings"
-plugins.register(_PLUGIN, __name__, _SQLiteSettings.__name__)
+_PLUGIN = "dampen_settings"
+plugins.register(_PLUGIN, __name__, _Settings.__name__)
 
 
 def _begin_transaction(connection: Connection) -> None:

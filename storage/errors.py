@@ -4,6 +4,7 @@
     ├── StorageURLError             the URL or the folder it names cannot be used
     ├── StorageMissingError         nothing is stored there yet
     ├── DatabaseUnreadableError     something is there and it cannot be used
+    ├── DatabaseUnreachableError    the server does not answer, or the connection broke
     ├── DatabaseBusyError           another process held the database for too long
     ├── StudyNameError              no study can have that name
     ├── StudyExistsError            that name is taken
@@ -11,7 +12,7 @@
     ├── WorkerUnknownError          that worker is not registered with that study
     ├── ClaimLostError              the trial belongs to another worker now, or is finished
     ├── IncompatibleParameterError  a parameter changed its kind within a study
-    ├── ArtifactError               a file name that cannot be kept, or a file that is not there
+    ├── ArtifactError               a file that cannot be kept, or is not there
     └── DashboardAddressError       the dashboard cannot listen there
 
 A message says what was wanted, what came and what to do, and never contains a password.
@@ -31,7 +32,11 @@ class StorageMissingError(StorageError):
 
 
 class DatabaseUnreadableError(StorageError):
-    """The database is damaged, foreign, too new, read-only, full or out of reach."""
+    """The database is damaged, foreign, too new, read-only or full, or it refuses the user."""
+
+
+class DatabaseUnreachableError(StorageError):
+    """The server does not answer, or the connection broke in the middle of a transaction."""
 
 
 class DatabaseBusyError(StorageError):
@@ -63,7 +68,7 @@ class IncompatibleParameterError(StorageError):
 
 
 class ArtifactError(StorageError):
-    """The artifact's file name cannot be kept, or no such artifact is there."""
+    """The artifact cannot be kept, by its name or by its disk, or no such artifact is there."""
 
 
 class DashboardAddressError(StorageError):

@@ -1,6 +1,7 @@
-"""How far each study has come, in four queries however many studies and trials there are.
+"""How far each study has come, and what each of its workers has done.
 
-Next: `studies.py` for what was asked for, `workers.py` for who counts as alive.
+A few queries say it, however many studies and trials there are. Next: `studies.py` for
+what was asked for, `workers.py` for who counts as alive.
 """
 
 from collections import Counter
@@ -13,9 +14,9 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, func, select
 
 from storage.database import Database, reading
-from storage.schema import trial_values, trials
+from storage.schema import own_trials, trial_values, trials
 from storage.studies import StudyRecord, load_records, load_study
-from storage.workers import list_workers
+from storage.workers import WorkerRecord, list_workers
 
 StudyState = Literal["running", "interrupted", "finished"]
 
@@ -49,6 +50,20 @@ class StudySummary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkerSummary:
+    """What a worker of a study does and has done."""
+
+    worker: WorkerRecord
+    running_trial: int | None  # its number
+    trials_finished: int
+
+    @property
+    def trials_per_minute(self) -> float:
+        """Trials finished over the time since the worker started, until it left."""
+        return 60 * self.trials_finished / max(self.worker.seconds, 1e-3)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Tally:
     """What the trials of one study add up to."""
 
@@ -73,6 +88,31 @@ def summarise_study(db: Database, name: str) -> StudySummary:
         return next(summary for _, summary in _summaries(connection, record.name))
 
 
+def summarise_workers(db: Database, study_id: int) -> list[WorkerSummary]:
+    """Returns what each worker of a study does and has done, in the order in which they came."""
+    query = (
+        select(own_trials.c.worker_id, trials.c.state, trials.c.number)
+        .join_from(trials, own_trials, trials.c.trial_id == own_trials.c.trial_id)
+        .where(trials.c.study_id == study_id, own_trials.c.worker_id.is_not(None))
+    )
+    finished: Counter[str] = Counter()
+    running: dict[str, int] = {}
+    with reading(db) as connection:
+        for worker_id, state, number in connection.execute(query):
+            if state.is_finished():
+                finished[worker_id] += 1
+            elif state == TrialState.RUNNING:
+                running[worker_id] = number
+        return [
+            WorkerSummary(
+                worker=worker,
+                running_trial=running.get(worker.worker_id),
+                trials_finished=finished[worker.worker_id],
+            )
+            for worker in list_workers(connection, study_id)
+        ]
+
+
 def latest_unfinished(db: Database) -> StudyRecord | None:
     """Returns the unfinished study with the latest activity, or None when all are finished.
 
@@ -90,11 +130,12 @@ def latest_unfinished(db: Database) -> StudyRecord | None:
 
 def _summaries(connection: Connection, name: str | None) -> list[tuple[StudyRecord, StudySummary]]:
     records = load_records(connection, name)
-    tallies = _tally_trials(connection)
-    best = _best_values(connection)
+    only = records[0].study_id if name is not None and records else None
+    tallies = _tally_trials(connection, only)
+    best = _best_values(connection, only)
     beats: dict[int, datetime] = {}
     alive: set[int] = set()
-    for worker in list_workers(connection):
+    for worker in list_workers(connection, only):
         beats[worker.study_id] = max(worker.beat_at, beats.get(worker.study_id, worker.beat_at))
         if worker.why_dead is None:
             alive.add(worker.study_id)
@@ -142,7 +183,7 @@ def _state(counts: TrialCounts, planned_trials: int, alive: bool) -> StudyState:
     return "running" if alive else "interrupted"
 
 
-def _tally_trials(connection: Connection) -> Mapping[int, _Tally]:
+def _tally_trials(connection: Connection, only: int | None) -> Mapping[int, _Tally]:
     query = select(
         trials.c.study_id,
         trials.c.state,
@@ -150,6 +191,8 @@ def _tally_trials(connection: Connection) -> Mapping[int, _Tally]:
         func.max(trials.c.datetime_start).label("started"),
         func.max(trials.c.datetime_complete).label("completed"),
     ).group_by(trials.c.study_id, trials.c.state)
+    if only is not None:
+        query = query.where(trials.c.study_id == only)
     counts: dict[int, Counter[TrialState]] = {}
     changes: dict[int, list[datetime]] = {}
     for row in connection.execute(query):
@@ -171,11 +214,13 @@ def _tally_trials(connection: Connection) -> Mapping[int, _Tally]:
     }
 
 
-def _best_values(connection: Connection) -> dict[int, float]:
+def _best_values(connection: Connection, only: int | None) -> dict[int, float]:
     query = (
         select(trials.c.study_id, func.max(trial_values.c.value))
         .join_from(trials, trial_values)
         .where(trials.c.state == TrialState.COMPLETE, trial_values.c.objective == 0)
         .group_by(trials.c.study_id)
     )
+    if only is not None:
+        query = query.where(trials.c.study_id == only)
     return {study_id: value for study_id, value in connection.execute(query) if value is not None}

@@ -11,10 +11,21 @@ from contextlib import contextmanager
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
-from storage.errors import DatabaseBusyError, DatabaseUnreadableError, StorageError
+from storage.errors import (
+    DatabaseBusyError,
+    DatabaseUnreachableError,
+    DatabaseUnreadableError,
+    StorageError,
+)
 from storage.url import passwords, redact
 
 BUSY_TIMEOUT_SECONDS = 60
+
+# SQLSTATE: connection exceptions, shutdowns and restarts, too many connections.
+_AWAY_STATES = ("08", "57P01", "57P02", "57P03", "53300")
+# A refusal to connect has no SQLSTATE, only words. Of those that a server says itself ("FATAL:"),
+# these pass by waiting; a wrong password does not.
+_AWAY_WORDS = ("starting up", "shutting down", "recovery", "too many", "connection slots")
 
 # What the driver says -> what is the matter, and what to do.
 _REMEDIES = (
@@ -52,6 +63,8 @@ def sentences(url: str) -> Iterator[None]:
 
     Raises:
         DatabaseBusyError: another process held the database for longer than the busy timeout.
+        DatabaseUnreachableError: the server does not answer, or the connection broke; whether
+            what was being written arrived is not known.
         DatabaseUnreadableError: any other refusal that is not the statement's own fault.
     """
     try:
@@ -63,9 +76,29 @@ def sentences(url: str) -> Iterator[None]:
         raise refusal(url, error) from (None if secret else error)
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether the database server is away for the moment, rather than says no."""
+    original = _driver_error(error)
+    if not any(kind.__name__ == "OperationalError" for kind in type(original).__mro__):
+        return False
+    if not hasattr(original, "sqlstate"):
+        return False  # a file has no server that could be away
+    if original.sqlstate is not None:
+        return str(original.sqlstate).startswith(_AWAY_STATES)
+    said = str(original)
+    return "FATAL:" not in said or any(words in said for words in _AWAY_WORDS)
+
+
 def refusal(url: str, error: Exception) -> StorageError:
     """Returns the error of this room that says in a sentence what the driver meant."""
-    said = _driver_text(error)
+    said = driver_text(error)
+    for password in passwords(url):
+        said = said.replace(password, "***")
+    if is_away(error):
+        return DatabaseUnreachableError(
+            f"The storage {redact(url)} must answer; it does not: {said}. Check that the server is "
+            "running, and the host and port of the URL."
+        )
     lowered = said.lower()
     if "locked" in lowered or "busy" in lowered:
         return DatabaseBusyError(
@@ -75,17 +108,17 @@ def refusal(url: str, error: Exception) -> StorageError:
     for fragment, remedy in _REMEDIES:
         if fragment in lowered:
             return DatabaseUnreadableError(f"The storage {redact(url)} cannot be used: {remedy}.")
-    for password in passwords(url):
-        said = said.replace(password, "***")
     return DatabaseUnreadableError(
-        f"The storage {redact(url)} cannot be used; its database says: {said}. Check that it is "
-        "running and that the URL is right."
+        f"The storage {redact(url)} cannot be used; its database says: {said}. Check the URL."
     )
 
 
-def _driver_text(error: BaseException) -> str:
-    """The driver's own words, without the statement that SQLAlchemy prints below them."""
+def driver_text(error: BaseException) -> str:
+    """Returns the driver's own words, without the statement that SQLAlchemy prints below them."""
+    return " ".join(str(_driver_error(error)).split()).rstrip(".")
+
+
+def _driver_error(error: BaseException) -> BaseException:
     while isinstance(error, StorageInternalError) and error.__cause__ is not None:
         error = error.__cause__
-    original = getattr(error, "orig", None) or error
-    return " ".join(str(original).split()).rstrip(".")
+    return getattr(error, "orig", None) or error

@@ -14,19 +14,17 @@ from sqlalchemy import Connection, delete, insert, select, update
 from storage.claims import hold_study, put_back, utc_host_now
 from storage.database import Database, reading, writing
 from storage.schema import own_trials, trial_user_attributes, trials
-from storage.workers import STALE_AFTER_SECONDS, list_workers, mark_ended
+from storage.workers import list_workers, mark_ended
 
 MAX_ATTEMPTS = 3  # a trial that took as many workers with it is failed
 
 
-def reclaim_orphans(
-    db: Database, study_id: int, *, stale_after_seconds: float = STALE_AFTER_SECONDS
-) -> list[int]:
+def reclaim_orphans(db: Database, study_id: int) -> list[int]:
     """Puts the running trials of dead workers back in the queue.
 
-    A trial is an orphan when no worker owns it, or its worker has ended, its process is gone (seen
-    from the same machine) or it gave no beat for `stale_after_seconds`. One that was begun
-    `MAX_ATTEMPTS` times is failed instead, with the reason in its user attribute `error`.
+    A trial is an orphan when no worker owns it, or its worker is dead (`storage/workers.py` says
+    when). One that was begun `MAX_ATTEMPTS` times is failed instead, with the reason in its user
+    attribute `error`.
 
     Returns:
         The numbers of the trials reclaimed or failed, ascending.
@@ -35,11 +33,11 @@ def reclaim_orphans(
         StudyNotFoundError: the study was deleted.
     """
     with reading(db) as connection:
-        if not _orphans(connection, study_id, stale_after_seconds):
+        if not _orphans(connection, study_id):
             return []  # the common case takes no lock, and waits for nobody who holds it
     with writing(db) as connection:
         hold_study(connection, study_id)
-        orphans = _orphans(connection, study_id, stale_after_seconds, lock=True)
+        orphans = _orphans(connection, study_id, lock=True)
         for orphan in orphans:
             _release(connection, orphan)
     return [orphan.number for orphan in orphans]
@@ -54,13 +52,8 @@ class _Orphan:
     reason: str
 
 
-def _orphans(
-    connection: Connection, study_id: int, stale_after_seconds: float, *, lock: bool = False
-) -> list[_Orphan]:
-    why_dead = {
-        worker.worker_id: worker.why_dead
-        for worker in list_workers(connection, study_id, stale_after_seconds=stale_after_seconds)
-    }
+def _orphans(connection: Connection, study_id: int, *, lock: bool = False) -> list[_Orphan]:
+    why_dead = {worker.worker_id: worker.why_dead for worker in list_workers(connection, study_id)}
     query = (
         select(trials.c.trial_id, trials.c.number, own_trials.c.worker_id, own_trials.c.attempts)
         .join_from(trials, own_trials, trials.c.trial_id == own_trials.c.trial_id, isouter=True)
@@ -89,7 +82,7 @@ def _orphans(
 
 def _release(connection: Connection, orphan: _Orphan) -> None:
     if orphan.worker_id is not None:
-        mark_ended(connection, orphan.worker_id)
+        mark_ended(connection, orphan.worker_id, lost_because=orphan.reason)
     if orphan.attempts < MAX_ATTEMPTS:
         put_back(connection, orphan.trial_id)
         return

@@ -1,4 +1,4 @@
-"""The tables: the project's own, version 1, and Optuna's as far as this room writes to them.
+"""The tables: the project's own, version 2, and Optuna's as far as this room writes to them.
 
     dampen_schema     version                                 one row
     dampen_studies    what was asked for                      one row a study,  beside `studies`
@@ -11,7 +11,8 @@ types on PostgreSQL and must be written exactly as Optuna writes them: this is t
 touches that private module, and `OPTUNA_SCHEMA` names the layout it was written for.
 
 Own times are naive UTC by the database's clock (`utc_now`), never by a worker's: two hosts must
-agree on how old a beat is. Next: `database.py` creates the tables.
+agree on how old a beat is. Next: `database.py` creates the tables, and `migrations.py` brings
+those of an older version forward.
 """
 
 from datetime import datetime
@@ -23,7 +24,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.functions import FunctionElement
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 OPTUNA_SCHEMA = 12  # optuna.storages._rdb.models.SCHEMA_VERSION; a test compares the two
 
 studies: Table = models.StudyModel.__table__
@@ -53,6 +54,23 @@ def _sqlite_now(element: utc_now, compiler: Any, **options: Any) -> str:
 def _postgresql_now(element: utc_now, compiler: Any, **options: Any) -> str:
     # now() stands still within a transaction, which may have waited for a lock.
     return "timezone('utc', clock_timestamp())"
+
+
+class database_started(FunctionElement[datetime]):  # noqa: N801 - as `utc_now`
+    """When the database server began to answer, as a naive UTC time; NULL where there is none."""
+
+    type = DateTime()
+    inherit_cache = True
+
+
+@compiles(database_started, "sqlite")
+def _sqlite_started(element: database_started, compiler: Any, **options: Any) -> str:
+    return "NULL"
+
+
+@compiles(database_started, "postgresql")
+def _postgresql_started(element: database_started, compiler: Any, **options: Any) -> str:
+    return "timezone('utc', pg_postmaster_start_time())"
 
 
 class Base(DeclarativeBase):
@@ -92,7 +110,9 @@ class WorkerRow(Base):
     process_started: Mapped[float]  # seconds since the machine's boot
     started_at: Mapped[datetime] = mapped_column(DateTime)
     beat_at: Mapped[datetime] = mapped_column(DateTime)
+    stale_after_seconds: Mapped[float] = mapped_column(server_default="60")  # without a beat
     ended_at: Mapped[datetime | None] = mapped_column(DateTime)
+    lost_because: Mapped[str | None] = mapped_column(Text)  # NULL when it left by itself
 
 
 class TrialRow(Base):

@@ -5,18 +5,26 @@ the same database has no row of ours, and is left alone. Next: `claims.py` for w
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from optuna.study import StudyDirection
+from optuna.trial import TrialState
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.database import Database, reading, writing
 from storage.errors import StudyExistsError, StudyNameError, StudyNotFoundError
-from storage.schema import own_studies, studies, study_directions, utc_now
+from storage.schema import (
+    own_studies,
+    studies,
+    study_directions,
+    trial_system_attributes,
+    trials,
+    utc_now,
+)
 
 _NAME_LENGTH = 512  # Optuna's column
 
@@ -33,7 +41,12 @@ class StudyRecord:
 
 
 def create_study(
-    db: Database, name: str, *, settings: Mapping[str, Any], planned_trials: int
+    db: Database,
+    name: str,
+    *,
+    settings: Mapping[str, Any],
+    planned_trials: int,
+    first_trials: Sequence[Mapping[str, Any]] = (),
 ) -> StudyRecord:
     """Makes a study that maximises one value, with its settings, in one transaction.
 
@@ -41,6 +54,7 @@ def create_study(
         name: 1 to 512 printable characters.
         settings: anything JSON can hold; returned unchanged by `load_study`.
         planned_trials: how many trials the study shall finish in total, at least 1.
+        first_trials: parameters of the trials to begin with, as many as the budget has room for.
 
     Raises:
         StudyNameError, StudyExistsError: and nothing was written.
@@ -50,7 +64,9 @@ def create_study(
     text = json.dumps(dict(settings))
     try:
         with writing(db) as connection:
-            _insert_study(connection, name, text, planned_trials)
+            study_id = _insert_study(connection, name, text, planned_trials)
+            for number, params in enumerate(first_trials[:planned_trials]):
+                _enqueue(connection, study_id, number, params)
     except IntegrityError:
         raise _name_taken(db, name) from None
     return load_study(db, name)
@@ -90,8 +106,8 @@ def load_records(connection: Connection, name: str | None = None) -> list[StudyR
     return [_record(row) for row in connection.execute(query)]
 
 
-def _insert_study(connection: Connection, name: str, settings: str, planned_trials: int) -> None:
-    study_id = connection.execute(
+def _insert_study(connection: Connection, name: str, settings: str, planned_trials: int) -> int:
+    study_id: int = connection.execute(
         insert(studies).values(study_name=name).returning(studies.c.study_id)
     ).scalar_one()
     connection.execute(
@@ -108,6 +124,21 @@ def _insert_study(connection: Connection, name: str, settings: str, planned_tria
             settings=settings,
             planned_trials=planned_trials,
             created_at=utc_now(),
+        )
+    )
+    return study_id
+
+
+def _enqueue(connection: Connection, study_id: int, number: int, params: Mapping[str, Any]) -> None:
+    """Inserts a waiting trial with its parameters, as Optuna's `enqueue_trial` does."""
+    trial_id = connection.execute(
+        insert(trials)
+        .values(study_id=study_id, number=number, state=TrialState.WAITING)
+        .returning(trials.c.trial_id)
+    ).scalar_one()
+    connection.execute(
+        insert(trial_system_attributes).values(
+            trial_id=trial_id, key="fixed_params", value_json=json.dumps(dict(params))
         )
     )
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from storage.errors import StorageURLError
 
 ENVIRONMENT_VARIABLE = "DAMPEN_STORAGE"
+ARTIFACTS_VARIABLE = "DAMPEN_ARTIFACTS"
 DEFAULT_URL = "sqlite:///dampen.db"
 
 _POSTGRESQL_DRIVERS = ("postgresql", "postgresql+psycopg")
@@ -81,8 +82,11 @@ def artifact_folder(url: str) -> Path:
     """Returns the folder in which a storage keeps its files; it need not exist yet.
 
     `/data/dampen.db` keeps them in `/data/dampen.artifacts`, so that the two move together. A
-    database server keeps them in `dampen.artifacts` in the current folder.
+    database server keeps them in `dampen.artifacts` in the current folder. The environment's
+    DAMPEN_ARTIFACTS goes before both: a folder that every machine of a search sees.
     """
+    if chosen := os.environ.get(ARTIFACTS_VARIABLE):
+        return Path(chosen).absolute()
     file = database_file(url)
     if file is None:
         return Path.cwd() / "dampen.artifacts"

@@ -1,8 +1,10 @@
 """Who is at work: worker processes, their beats, and when one counts as dead.
 
-A worker is alive while its process is there and its beats are fresh. A process on this machine is
-looked up (a number that was given to another process since does not count); one on another machine
-is known by its beats alone. Ages are differences of the database's own clock.
+A process on this machine is looked up: its worker is alive while it is there (a number that was
+given to another process since does not count), whatever its beats say, since a laptop that slept
+must not find its workers dead. A worker on another machine, or one that was suspended, is known by
+its beats: it says, when it registers, after how long a silence it may be taken for dead. Ages are
+differences of the database's own clock, and leave out the time for which the server was down.
 
 Next: `resume.py` for what becomes of a dead worker's trials.
 """
@@ -22,9 +24,10 @@ from sqlalchemy.exc import IntegrityError
 
 from storage.database import Database, writing
 from storage.errors import StudyNotFoundError, WorkerUnknownError
-from storage.schema import own_workers, utc_now
+from storage.schema import database_started, own_workers, utc_now
 
-STALE_AFTER_SECONDS = 60.0
+SECONDS_BETWEEN_BEATS = 10.0
+_MISSED_BEATS = 6  # and a worker counts as dead
 # Two reads of the boot time may differ by a second while the clock is being corrected.
 _START_TOLERANCE_SECONDS = 2.0
 
@@ -40,11 +43,19 @@ class WorkerRecord:
     started_at: datetime  # aware, UTC, by the database's clock, as the two below
     beat_at: datetime
     ended_at: datetime | None
+    lost_because: str | None  # why it was taken for dead; None when it left by itself
     why_dead: str | None  # None while the worker counts as alive
+    seconds: float  # from its start to its end, or to now
 
 
-def register_worker(db: Database, study_id: int) -> str:
+def register_worker(
+    db: Database, study_id: int, *, seconds_between_beats: float = SECONDS_BETWEEN_BEATS
+) -> str:
     """Registers this process as a worker of the study and returns its name, `host:pid:random`.
+
+    Args:
+        seconds_between_beats: how often the worker is going to call `beat`; after six times as
+            long without a beat it counts as dead.
 
     Raises:
         StudyNotFoundError: there is no study of that number.
@@ -60,7 +71,7 @@ def register_worker(db: Database, study_id: int) -> str:
         process_started=_seconds_from_boot_to_start(pid) or 0.0,
         started_at=utc_now(),
         beat_at=utc_now(),
-        ended_at=None,
+        stale_after_seconds=_MISSED_BEATS * seconds_between_beats,
     )
     try:
         with writing(db) as connection:
@@ -94,7 +105,7 @@ def mark_alive(connection: Connection, worker_id: str) -> None:
     changed = connection.execute(
         update(own_workers)
         .where(own_workers.c.worker_id == worker_id)
-        .values(beat_at=utc_now(), ended_at=None)
+        .values(beat_at=utc_now(), ended_at=None, lost_because=None)
     )
     if changed.rowcount == 0:
         raise WorkerUnknownError(
@@ -102,32 +113,27 @@ def mark_alive(connection: Connection, worker_id: str) -> None:
         )
 
 
-def mark_ended(connection: Connection, worker_id: str) -> None:
+def mark_ended(connection: Connection, worker_id: str, *, lost_because: str | None = None) -> None:
     """As `end_worker`, within a transaction; the first end counts."""
     connection.execute(
         update(own_workers)
         .where(own_workers.c.worker_id == worker_id, own_workers.c.ended_at.is_(None))
-        .values(ended_at=utc_now())
+        .values(ended_at=utc_now(), lost_because=lost_because)
     )
 
 
-def list_workers(
-    connection: Connection,
-    study_id: int | None = None,
-    *,
-    stale_after_seconds: float = STALE_AFTER_SECONDS,
-) -> list[WorkerRecord]:
+def list_workers(connection: Connection, study_id: int | None = None) -> list[WorkerRecord]:
     """Returns the workers of one study, or of all, in the order in which they came."""
-    query = select(own_workers, utc_now().label("now")).order_by(
-        own_workers.c.started_at, own_workers.c.worker_id
-    )
+    query = select(
+        own_workers, utc_now().label("now"), database_started().label("database_started")
+    ).order_by(own_workers.c.started_at, own_workers.c.worker_id)
     if study_id is not None:
         query = query.where(own_workers.c.study_id == study_id)
     machine = _machine()
-    return [_record(row, machine, stale_after_seconds) for row in connection.execute(query)]
+    return [_record(row, machine) for row in connection.execute(query)]
 
 
-def _record(row: Any, machine: str, stale_after_seconds: float) -> WorkerRecord:
+def _record(row: Any, machine: str) -> WorkerRecord:
     return WorkerRecord(
         worker_id=row.worker_id,
         study_id=row.study_id,
@@ -136,23 +142,40 @@ def _record(row: Any, machine: str, stale_after_seconds: float) -> WorkerRecord:
         started_at=row.started_at.replace(tzinfo=UTC),
         beat_at=row.beat_at.replace(tzinfo=UTC),
         ended_at=row.ended_at.replace(tzinfo=UTC) if row.ended_at else None,
-        why_dead=_why_dead(row, machine, stale_after_seconds),
+        lost_because=row.lost_because,
+        why_dead=_why_dead(row, machine),
+        seconds=((row.ended_at or row.now) - row.started_at).total_seconds(),
     )
 
 
-def _why_dead(row: Any, machine: str, stale_after_seconds: float) -> str | None:
+def _why_dead(row: Any, machine: str) -> str | None:
     if row.ended_at is not None:
-        return "it has ended"
+        return row.lost_because or "it has ended"
     if row.machine == machine:
-        started = _seconds_from_boot_to_start(row.pid)
-        if started is None:
-            return f"process {row.pid} is gone"
-        if abs(started - row.process_started) > _START_TOLERANCE_SECONDS:
-            return f"process {row.pid} is another program now"
-    silent = (row.now - row.beat_at).total_seconds()
-    if silent > stale_after_seconds:
+        gone = _why_gone(row.pid, row.process_started)
+        if gone or not _is_suspended(row.pid):
+            return gone
+    heard_of = max(row.beat_at, row.database_started or row.beat_at)
+    silent = (row.now - heard_of).total_seconds()
+    if silent > row.stale_after_seconds:
         return f"it gave no sign of life for {silent:.0f} s"
     return None
+
+
+def _why_gone(pid: int, process_started: float) -> str | None:
+    started = _seconds_from_boot_to_start(pid)
+    if started is None:
+        return f"process {pid} is gone"
+    if abs(started - process_started) > _START_TOLERANCE_SECONDS:
+        return f"process {pid} is another program now"
+    return None
+
+
+def _is_suspended(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False  # it ended just now: the next look finds it gone
 
 
 def _machine() -> str:
