@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import Column, Connection, Float, Text, update
+from sqlalchemy import Column, Connection, Double, Text, text, update
 
 from storage.schema import SCHEMA_VERSION, schema_version
 
@@ -27,7 +27,7 @@ def _to_version_2(operations: Operations) -> None:
     """Workers say how long their silence may last, and why they were taken for dead."""
     operations.add_column(
         "dampen_workers",
-        Column("stale_after_seconds", Float, nullable=False, server_default="60"),
+        Column("stale_after_seconds", Double, nullable=False, server_default=text("60")),
     )
     operations.add_column("dampen_workers", Column("lost_because", Text))
 

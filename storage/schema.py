@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Any
 
 from optuna.storages._rdb import models
-from sqlalchemy import DateTime, ForeignKey, Integer, String, Table, Text
+from sqlalchemy import DateTime, ForeignKey, Integer, String, Table, Text, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.functions import FunctionElement
@@ -110,7 +110,7 @@ class WorkerRow(Base):
     process_started: Mapped[float]  # seconds since the machine's boot
     started_at: Mapped[datetime] = mapped_column(DateTime)
     beat_at: Mapped[datetime] = mapped_column(DateTime)
-    stale_after_seconds: Mapped[float] = mapped_column(server_default="60")  # without a beat
+    stale_after_seconds: Mapped[float] = mapped_column(server_default=text("60"))  # without a beat
     ended_at: Mapped[datetime | None] = mapped_column(DateTime)
     lost_because: Mapped[str | None] = mapped_column(Text)  # NULL when it left by itself
 

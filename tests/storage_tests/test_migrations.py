@@ -7,8 +7,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from optuna.trial import TrialState
 from sqlalchemy import inspect
 
@@ -52,10 +50,6 @@ def test_old_storage_gets_the_tables_of_a_new_one(old: Path, tmp_path: Path) -> 
     new = open_database(f"sqlite:///{tmp_path / 'new.db'}")
     assert _columns(db) == _columns(new)
     with reading(db) as connection:
-        context = MigrationContext.configure(
-            connection, opts={"include_name": lambda name, kind, parents: name in _columns(new)}
-        )
-        assert compare_metadata(context, Base.metadata) == []
         assert connection.exec_driver_sql("SELECT version FROM dampen_schema").all() == [
             (SCHEMA_VERSION,)
         ]

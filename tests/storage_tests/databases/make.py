@@ -27,7 +27,10 @@ def make(to: Path) -> None:
         file = Path(name) / "dampen.db"
         _search_and_kill(file)
         with closing(sqlite3.connect(file)) as connection, connection:
-            connection.execute("UPDATE dampen_workers SET host = 'rook', machine = 'rook'")
+            connection.execute(
+                "UPDATE dampen_workers SET host = 'rook', machine = 'rook', "
+                "beat_at = datetime(beat_at, '-1 hour')"
+            )
             for table in ("dampen_workers", "dampen_trials"):
                 connection.execute(f"UPDATE {table} SET worker_id = 'rook:1:00000000'")
             connection.commit()
