@@ -38,7 +38,6 @@ from storage.errors import (
 from storage.evaluations import finish_trial
 from storage.patience import PATIENCE_SECONDS, Patience
 from storage.progress import StudySummary, summarise_study
-from storage.refusal import sentences
 from storage.resume import reclaim_orphans
 from storage.studies import StudyRecord, load_study
 from storage.workers import beat, end_worker, register_worker
@@ -148,8 +147,7 @@ def _step(bench: Bench, study_id: int, worker_id: str, stop: threading.Event) ->
 def _run(bench: Bench, claim: Claim, stop: threading.Event) -> None:
     """Run one trial; one that raises is failed, and the search goes on unless all fail alike."""
     try:
-        with sentences(bench.db.url):  # Optuna reads and reports by itself
-            run_trial(bench, claim, stop.is_set)
+        run_trial(bench, claim, stop.is_set)
     except ClaimLostError:
         return  # another process took this one for dead; the trial is in other hands
     except StorageError:
@@ -187,9 +185,8 @@ def _fail(bench: Bench, claim: Claim, error: Exception) -> str:
 
 
 def _all_fail_alike(bench: Bench) -> bool:
-    with sentences(bench.db.url):
-        study = optuna.load_study(study_name=bench.study, storage=bench.db.optuna)
-        finished = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished()]
+    study = optuna.load_study(study_name=bench.study, storage=bench.db.optuna)
+    finished = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished()]
     messages = {t.user_attrs.get("error") for t in finished}
     failed = all(t.state == TrialState.FAIL for t in finished)
     return failed and len(finished) >= ALIKE and len(messages) == 1

@@ -42,7 +42,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from storage.errors import DatabaseUnreadableError, StorageMissingError
 from storage.migrations import migrate
 from storage.patience import Patience
-from storage.refusal import BUSY_TIMEOUT_SECONDS, sentences
+from storage.refusal import BUSY_TIMEOUT_SECONDS, sentences, speak_in_sentences
 from storage.schema import SCHEMA_VERSION, Base, schema_version
 from storage.url import artifact_folder, database_file, redact, resolve_url
 
@@ -93,6 +93,7 @@ def open_database(
     with sentences(resolved):
         _check_file(resolved, create=create)
         backend = _open_in_turn(resolved, patience)
+    speak_in_sentences(backend.engine, resolved)
     return Database(
         url=resolved,
         engine=backend.engine,
@@ -120,7 +121,7 @@ def deferred_transactions() -> Iterator[None]:
 @contextmanager
 def reading(db: Database) -> Iterator[Connection]:
     """A connection for queries that see one consistent state and hold nobody up."""
-    with sentences(db.url), deferred_transactions(), db.engine.connect() as connection:
+    with deferred_transactions(), db.engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             # SQLite's snapshot lasts as long as the transaction; PostgreSQL has to be asked.
             connection.execution_options(
@@ -135,7 +136,7 @@ def writing(db: Database) -> Iterator[Connection]:
 
     On SQLite it holds the only write lock from the start: do not call Optuna's storage inside.
     """
-    with sentences(db.url), db.engine.begin() as connection:
+    with db.engine.begin() as connection:
         yield connection
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from optuna.exceptions import StorageInternalError
+from sqlalchemy import Engine, ExceptionContext, event
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from storage.errors import (
@@ -20,6 +21,8 @@ from storage.errors import (
 from storage.url import passwords, redact
 
 BUSY_TIMEOUT_SECONDS = 60
+# The caller knows what these mean, or they are bugs.
+_STATEMENTS_FAULT = (IntegrityError, ProgrammingError, DataError)
 
 # SQLSTATE: connection exceptions, shutdowns and restarts, too many connections.
 _AWAY_STATES = ("08", "57P01", "57P02", "57P03", "53300")
@@ -48,7 +51,8 @@ _REMEDIES = (
         "it cannot be opened. Check the permissions of the file and its folder, or choose "
         "another --storage",
     ),
-    ("full", "the disk is full. Free some space, then type `dampen resume`"),
+    ("disk is full", "the disk is full. Free some space, then type `dampen resume`"),
+    ("no space left", "the server's disk is full. Free some space, then type `dampen resume`"),
     ("disk i/o", "the disk refused to read or write. Check the disk and its free space"),
     (
         "no such table",
@@ -69,11 +73,28 @@ def sentences(url: str) -> Iterator[None]:
     """
     try:
         yield
-    except (IntegrityError, ProgrammingError, DataError):
-        raise  # the statement's fault: the caller knows what it means, or it is a bug
+    except _STATEMENTS_FAULT:
+        raise
     except (SQLAlchemyError, StorageInternalError, sqlite3.Error) as error:
         secret = any(password in str(error) for password in passwords(url))
         raise refusal(url, error) from (None if secret else error)
+
+
+def speak_in_sentences(engine: Engine, url: str) -> None:
+    """From now on the engine raises errors of this room, as within `sentences`.
+
+    So whoever uses it meets the same errors, Optuna's storage included, which would otherwise wrap
+    a lost connection in advice about invalid data.
+    """
+
+    def say(context: ExceptionContext) -> BaseException | None:
+        error = context.sqlalchemy_exception
+        # A ping that fails is not an error: the pool makes a new connection.
+        if error is None or context.is_pre_ping or isinstance(error, _STATEMENTS_FAULT):
+            return None
+        return refusal(url, error)
+
+    event.listen(engine, "handle_error", say)
 
 
 def is_away(error: BaseException) -> bool:
@@ -114,8 +135,9 @@ def refusal(url: str, error: Exception) -> StorageError:
 
 
 def driver_text(error: BaseException) -> str:
-    """Returns the driver's own words, without the statement that SQLAlchemy prints below them."""
-    return " ".join(str(_driver_error(error)).split()).rstrip(".")
+    """Returns the first line of the driver's own words, without SQLAlchemy's statement below."""
+    lines = str(_driver_error(error)).strip().splitlines() or [""]
+    return " ".join(lines[0].split()).rstrip(".")
 
 
 def _driver_error(error: BaseException) -> BaseException:
