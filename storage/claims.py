@@ -8,6 +8,7 @@ A claim is also a fence: whoever writes a trial's results shows it, and a worker
 dead and whose trial went to another cannot overwrite the other's. Next: `resume.py`.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -80,8 +81,7 @@ def requeue_trial(db: Database, claim: Claim) -> None:
     """
     with writing(db) as connection:
         check_claim(connection, claim)
-        put_back(connection, claim.trial_id)
-        _set_attempts(connection, claim.trial_id, claim.attempt - 1)
+        _give_back(connection, claim)
 
 
 def release_trials(db: Database, worker_id: str) -> list[int]:
@@ -95,14 +95,16 @@ def release_trials(db: Database, worker_id: str) -> list[int]:
         .join_from(trials, own_trials, trials.c.trial_id == own_trials.c.trial_id)
         .where(own_trials.c.worker_id == worker_id, trials.c.state == TrialState.RUNNING)
         .order_by(trials.c.number)
-        .with_for_update(of=trials)
     )
+    released = []
     with writing(db) as connection:
-        held = connection.execute(query).all()
-        for trial_id, _, attempts in held:
-            put_back(connection, trial_id)
-            _set_attempts(connection, trial_id, attempts - 1)
-    return [number for _, number, _ in held]
+        for trial_id, number, attempts in connection.execute(query).all():
+            claim = Claim(trial_id=trial_id, number=number, attempt=attempts, worker_id=worker_id)
+            with suppress(ClaimLostError):  # it was reclaimed just now
+                check_claim(connection, claim)
+                _give_back(connection, claim)
+                released.append(number)
+    return released
 
 
 def hold_study(connection: Connection, study_id: int) -> int:
@@ -131,23 +133,26 @@ def check_claim(connection: Connection, claim: Claim) -> None:
     Raises:
         ClaimLostError: the trial was reclaimed, finished or deleted meanwhile.
     """
-    row = connection.execute(
-        select(trials.c.state, own_trials.c.worker_id, own_trials.c.attempts)
-        .join_from(trials, own_trials, trials.c.trial_id == own_trials.c.trial_id)
-        .where(trials.c.trial_id == claim.trial_id)
-        .with_for_update(of=trials)
-    ).first()
-    if row is None:
+    state = connection.scalar(
+        select(trials.c.state).where(trials.c.trial_id == claim.trial_id).with_for_update()
+    )
+    if state is None:
         raise ClaimLostError(f"Trial {claim.number} was deleted while it ran: drop its result.")
-    if row.state != TrialState.RUNNING:
+    if state != TrialState.RUNNING:
         raise ClaimLostError(
-            f"Trial {claim.number} must be running to be written to; it is {row.state.name}. "
+            f"Trial {claim.number} must be running to be written to; it is {state.name}. "
             "Drop this result."
         )
-    if (row.worker_id, row.attempts) != (claim.worker_id, claim.attempt):
+    # A statement of its own: PostgreSQL's first one saw this table as it was before the lock came.
+    owner = connection.execute(
+        select(own_trials.c.worker_id, own_trials.c.attempts).where(
+            own_trials.c.trial_id == claim.trial_id
+        )
+    ).first()
+    if owner is None or tuple(owner) != (claim.worker_id, claim.attempt):
         raise ClaimLostError(
             f"Trial {claim.number} must belong to {claim.worker_id} to be written to; it was "
-            f"given to {row.worker_id} meanwhile. Drop this result."
+            f"given to {owner.worker_id if owner else 'nobody'} meanwhile. Drop this result."
         )
 
 
@@ -170,15 +175,18 @@ def put_back(connection: Connection, trial_id: int) -> None:
     )
 
 
-def _set_attempts(connection: Connection, trial_id: int, attempts: int) -> None:
-    connection.execute(
-        update(own_trials).where(own_trials.c.trial_id == trial_id).values(attempts=attempts)
-    )
-
-
 def utc_host_now() -> datetime:
     """The host's clock as Optuna 5 writes a trial's times: naive UTC."""
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _give_back(connection: Connection, claim: Claim) -> None:
+    put_back(connection, claim.trial_id)
+    connection.execute(
+        update(own_trials)
+        .where(own_trials.c.trial_id == claim.trial_id)
+        .values(attempts=claim.attempt - 1)
+    )
 
 
 def _check_worker(connection: Connection, study_id: int, worker_id: str) -> None:

@@ -34,7 +34,17 @@ from urllib.parse import quote
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy import URL, Connection, Dialect, Engine, event, insert, inspect, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    Dialect,
+    Engine,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+)
 from sqlalchemy.dialects import plugins
 from sqlalchemy.engine import CreateEnginePlugin, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -43,7 +53,7 @@ from storage.errors import DatabaseUnreadableError, StorageMissingError
 from storage.migrations import migrate
 from storage.patience import Patience
 from storage.refusal import BUSY_TIMEOUT_SECONDS, sentences, speak_in_sentences
-from storage.schema import SCHEMA_VERSION, Base, schema_version
+from storage.schema import SCHEMA_VERSION, Base, schema_version, studies
 from storage.url import artifact_folder, database_file, redact, resolve_url
 
 # libpq's own names and units: seconds, but milliseconds for tcp_user_timeout.
@@ -92,6 +102,8 @@ def open_database(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with sentences(resolved):
         _check_file(resolved, create=create)
+        if not create and database_file(resolved) is None:
+            _check_server(resolved, patience)
         backend = _open_in_turn(resolved, patience)
     speak_in_sentences(backend.engine, resolved)
     return Database(
@@ -158,6 +170,19 @@ def _check_file(url: str, *, create: bool) -> None:
         )
 
 
+def _check_server(url: str, patience: Patience) -> None:
+    engine = create_engine(url, **_engine_options(url, patience))
+    try:
+        there = inspect(engine).has_table(studies.name)
+    finally:
+        engine.dispose()
+    if not there:
+        raise StorageMissingError(
+            f"There is no storage at {redact(url)}. `dampen launch` makes one there; to read "
+            "another, change --storage or DAMPEN_STORAGE."
+        )
+
+
 def _table_names(file: Path) -> set[str]:
     # mode=rw does not create the file, and mode=ro could not read one left by a crash.
     address = f"file:{quote(str(file))}?mode=rw"
@@ -171,9 +196,7 @@ def _open_in_turn(url: str, patience: Patience) -> RDBStorage:
     deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
     while True:
         try:
-            backend = _construct(url, patience)
-            _prepare_own_tables(backend.engine, url)
-            return backend
+            return _construct(url, patience)
         except (SQLAlchemyError, StorageInternalError) as error:
             if not _lost_a_race(error) or time.monotonic() > deadline:
                 raise
@@ -181,23 +204,31 @@ def _open_in_turn(url: str, patience: Patience) -> RDBStorage:
 
 
 def _construct(url: str, patience: Patience) -> RDBStorage:
-    # Optuna's constructor holds one transaction open while it begins another, which would wait
-    # for itself under BEGIN IMMEDIATE. It is idempotent, so plain BEGIN and a retry do.
-    with deferred_transactions():
-        try:
-            return RDBStorage(url, engine_kwargs=_engine_options(url, patience))
-        except RuntimeError as error:
-            if type(error) is not RuntimeError:
-                raise
-            # How Optuna says that the tables are of another release of it.
-            raise DatabaseUnreadableError(
-                f"The storage {redact(url)} must have been written by a release of Optuna that "
-                f"the installed one can read; it was not. {error}"
-            ) from error
+    engines: list[Engine] = []
+    try:
+        # Optuna's constructor holds one transaction open while it begins another, which would wait
+        # for itself under BEGIN IMMEDIATE. It is idempotent, so plain BEGIN and a retry do.
+        with deferred_transactions():
+            backend = RDBStorage(url, engine_kwargs=_engine_options(url, patience, engines))
+        _prepare_own_tables(backend.engine, url)
+    except BaseException as error:
+        for engine in engines:
+            engine.dispose()
+        if type(error) is not RuntimeError:
+            raise
+        # How Optuna says that the tables are of another release of it.
+        raise DatabaseUnreadableError(
+            f"The storage {redact(url)} must have been written by a release of Optuna that the "
+            f"installed one can read; it was not. {error}"
+        ) from error
+    return backend
 
 
-def _engine_options(url: str, patience: Patience) -> dict[str, Any]:
-    options = {"plugins": [_PLUGIN], "patience": patience}
+def _engine_options(
+    url: str, patience: Patience, engines: list[Engine] | None = None
+) -> dict[str, Any]:
+    """Returns the arguments of `create_engine`, which appends what it makes to `engines`."""
+    options = {"plugins": [_PLUGIN], "patience": patience, "engines": engines}
     if database_file(url) is None:
         chosen = make_url(url).query  # what the URL says itself goes before
         connect = {key: value for key, value in _POSTGRESQL.items() if key not in chosen}
@@ -252,11 +283,14 @@ class _Settings(CreateEnginePlugin):
 
     def __init__(self, url: URL, kwargs: dict[str, Any]) -> None:
         self._patience: Patience = kwargs.pop("patience")
+        self._engines: list[Engine] | None = kwargs.pop("engines")
 
     def update_url(self, url: URL) -> URL:
         return url
 
     def engine_created(self, engine: Engine) -> None:
+        if self._engines is not None:
+            self._engines.append(engine)
         event.listen(engine, "do_connect", self._connect)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _settle_connection)
