@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from search.answering import DEBUG, answering, console, print_end, print_json
+from search.exits import EXIT_FAILED
 
 app = typer.Typer(
     name="dampen",
@@ -36,6 +37,7 @@ Data = Annotated[
     typer.Option(metavar="FILE", help="Where the table lies now. [default: as at launch]"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
 TrialNumber = Annotated[
     int | None, typer.Option("--trial", metavar="N", help="Number of a trial, from 0.")
@@ -262,6 +264,69 @@ def predict(
 
     rows = predict_file(model, data, output)
     typer.echo(f"Wrote {rows} predictions to {output}", err=True)
+
+
+@app.command()
+@answering
+def doctor(
+    storage: Storage = None,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Remove files that a crash left without a record.")
+    ] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look the storage over: what is wrong, and what to type."""
+    from search.terminal import print_findings
+    from search.upkeep import agreed, diagnosis_json
+    from storage.doctor import examine
+    from storage.recorded import may_serve_others
+    from storage.url import artifact_folder, resolve_url
+
+    url = resolve_url(storage)
+    if clean and not yes and may_serve_others(url):
+        folder = artifact_folder(url)
+        clean = agreed(f"Clean {folder}, in which no other storage may keep files?")
+    findings = examine(url, clean=clean)
+    if as_json:
+        print_json(diagnosis_json(url, findings))
+    else:
+        print_findings(console(), findings)
+    if any(finding.level == "problem" for finding in findings):
+        raise SystemExit(EXIT_FAILED)
+
+
+@app.command()
+@answering
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write, such as backup.db.")],
+    storage: Storage = None,
+) -> None:
+    """Copy a SQLite storage with its files, while workers run."""
+    from search.upkeep import say_backup, shown_copying
+    from storage.backup import back_up
+    from storage.database import open_database
+
+    db = open_database(storage, create=False)
+    with shown_copying() as watch:
+        made = back_up(db, file, watch=watch)
+    typer.echo(say_backup(made), err=True)
+
+
+@app.command()
+@answering
+def delete(study: StudyName, storage: Storage = None, yes: Yes = False) -> None:
+    """Delete a study with its trials and files."""
+    from search.upkeep import agreed, say_contents
+    from storage.database import open_database
+    from storage.deletion import delete_study, study_contents
+
+    db = open_database(storage, create=False)
+    contents = study_contents(db, study)
+    if not yes and not agreed(f"Delete {say_contents(contents)}?"):
+        typer.echo("Nothing was deleted.", err=True)
+        raise SystemExit(EXIT_FAILED)
+    typer.echo(f"Deleted {say_contents(delete_study(db, study))}.", err=True)
 
 
 def main() -> None:

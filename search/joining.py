@@ -16,6 +16,7 @@ from search.settings import Settings
 from search.study import Study, same_data
 from search.worker_process import heartbeat_seconds, leave_on_signal, worker_environment
 from storage.database import open_database
+from storage.drive import drive_warning
 from storage.patience import PATIENCE_SECONDS, Patience
 from storage.studies import load_study
 
@@ -47,6 +48,8 @@ def join(study: str, *, storage: str | None = None, data: Path | None = None) ->
     with quietly():
         from search.worker import run_worker
     with Progress(db, record) as shown:
+        if warning := drive_warning(db.url):
+            shown.say(warning)
         patience.say = shown.say
         finished = run_worker(db, record, folder, stop, shown.watch)
     if not finished:

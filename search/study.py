@@ -39,6 +39,7 @@ from search.settings import (
 from search.space import first_trials, regularization_space
 from search.worker_process import heartbeat_seconds
 from storage.database import Database, open_database
+from storage.drive import drive_warning
 from storage.errors import StudyNotFoundError
 from storage.patience import PATIENCE_SECONDS
 from storage.progress import latest_unfinished, list_studies
@@ -220,6 +221,8 @@ def _run(
     )
     try:
         with Progress(db, record, shown=progress) as shown:
+            if warning := drive_warning(db.url):
+                shown.say(warning)
             db.patience.limit_seconds, db.patience.say = PATIENCE_SECONDS, shown.say
             run_pool(db, orders, shown.watch)
     except KeyboardInterrupt:

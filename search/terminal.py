@@ -3,17 +3,23 @@
 Everything fits into 80 columns and reads without colour.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from search.duration import format_duration
 from search.figures import StudyFigures, TrialFigures
 from search.wording import say_network
+from storage.finding import Finding
 from storage.progress import StudySummary
 
 _BAR = 24  # columns of an importance of 1
+_DETAILS = 5  # lines of a finding; all of them are in the JSON document
+_STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 _WORKERS = 8  # shown at most, the latest
 
 
@@ -116,6 +122,25 @@ def print_trial(console: Console, study: str, trial: TrialFigures) -> None:
         _print_metrics(console, trial)
     if trial.learning_curve:
         _print_curve(console, trial)
+
+
+def print_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """Print what the doctor found: a line each, and below it what to do."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in findings:
+        lines = [finding.says, *(f"- {detail}" for detail in finding.details[:_DETAILS])]
+        if len(finding.details) > _DETAILS:
+            lines.append(f"- and {len(finding.details) - _DETAILS} more (--json lists them)")
+        if finding.remedy:
+            lines.append(f"> {finding.remedy}")
+        level = Text(finding.level, style=_STYLES[finding.level])
+        table.add_row(level, finding.check, Text("\n".join(lines)))
+    console.print(table)
+    counts = Counter(finding.level for finding in findings)
+    console.print(f"problems: {counts['problem']}, warnings: {counts['warning']}")
 
 
 def _print_metrics(console: Console, trial: TrialFigures) -> None:

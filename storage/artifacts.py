@@ -158,9 +158,9 @@ def _find(connection: Connection, trial_id: int, filename: str) -> list[str]:
         )
         .order_by(attributes.trial_system_attribute_id)
     )
-    # Optuna keeps a JSON text inside the JSON value.
+    # Optuna keeps a JSON text inside the JSON value; the dashboard leaves null where it deleted.
     metas = [json.loads(json.loads(text)) for text in connection.scalars(query)]
-    return [str(meta["artifact_id"]) for meta in metas if meta["filename"] == filename]
+    return [str(meta["artifact_id"]) for meta in metas if meta and meta["filename"] == filename]
 
 
 def _record(

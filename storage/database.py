@@ -52,7 +52,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from storage.errors import DatabaseUnreadableError, StorageMissingError
 from storage.migrations import migrate
 from storage.patience import Patience
-from storage.refusal import BUSY_TIMEOUT_SECONDS, sentences, speak_in_sentences
+from storage.refusal import BUSY_TIMEOUT_SECONDS, refusal, sentences, speak_in_sentences
 from storage.schema import SCHEMA_VERSION, Base, schema_version, studies
 from storage.url import artifact_folder, database_file, redact, resolve_url
 
@@ -163,11 +163,30 @@ def _check_file(url: str, *, create: bool) -> None:
             f"There is no storage at {file}. `dampen launch` makes one there; to read another, "
             "add --storage sqlite:///FILE or set DAMPEN_STORAGE."
         )
+    _check_length(file, url)
     if "studies" not in (tables := _table_names(file)) and tables:
         raise DatabaseUnreadableError(
             f"The storage {redact(url)} must be a database of dampen or Optuna; it belongs to "
             "another program. Choose another --storage."
         )
+
+
+def _check_length(file: Path, url: str) -> None:
+    """Refuses a file that ends within a page, before SQLite fills the page up with zeros.
+
+    The page size stands in the header's bytes 16 and 17, where 1 means 65536
+    (sqlite.org/fileformat2.html). With a write-ahead log SQLite mends the end of the file itself.
+    """
+    log = file.with_name(f"{file.name}-wal")
+    if log.exists() and log.stat().st_size > 0:
+        return
+    with file.open("rb") as content:
+        header = content.read(18)
+    if not header.startswith(b"SQLite format 3\0") or len(header) < 18:
+        return
+    page = int.from_bytes(header[16:18], "big")
+    if file.stat().st_size % (65536 if page == 1 else max(page, 1)) != 0:
+        raise refusal(url, sqlite3.DatabaseError("database disk image is malformed"))
 
 
 def _check_server(url: str, patience: Patience) -> None:

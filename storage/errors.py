@@ -9,10 +9,12 @@
     ├── StudyNameError              no study can have that name
     ├── StudyExistsError            that name is taken
     ├── StudyNotFoundError          there is no such study
+    ├── StudyInUseError             workers of the study are alive
     ├── WorkerUnknownError          that worker is not registered with that study
     ├── ClaimLostError              the trial belongs to another worker now, or is finished
     ├── IncompatibleParameterError  a parameter changed its kind within a study
     ├── ArtifactError               a file that cannot be kept, or is not there
+    ├── BackupError                 a copy cannot be made there
     └── DashboardAddressError       the dashboard cannot listen there
 
 A message says what was wanted, what came and what to do, and never contains a password.
@@ -55,6 +57,10 @@ class StudyNotFoundError(StorageError):
     """No study of that name (or number) is there."""
 
 
+class StudyInUseError(StorageError):
+    """A worker of the study is alive, and would lose what it does."""
+
+
 class WorkerUnknownError(StorageError):
     """The worker is not registered with the study."""
 
@@ -69,6 +75,10 @@ class IncompatibleParameterError(StorageError):
 
 class ArtifactError(StorageError):
     """The artifact cannot be kept, by its name or by its disk, or no such artifact is there."""
+
+
+class BackupError(StorageError):
+    """The copy cannot be made there; nothing was left behind."""
 
 
 class DashboardAddressError(StorageError):

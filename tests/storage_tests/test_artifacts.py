@@ -1,5 +1,6 @@
 """Files are whole before they are recorded, and never outside their folder."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def test_failing_writer_leaves_neither_record_nor_file(
         path.write_bytes(b"half")
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(ArtifactError, match="disk full"):
         save_artifact(db, claim, filename="model.keras", content=fail)
     with pytest.raises(ArtifactError, match="it made none"):
         save_artifact(db, claim, filename="model.keras", content=lambda path: None)
@@ -140,3 +141,12 @@ def test_file_uploaded_through_optuna_is_found_too(
         storage=db.optuna,
     )
     assert read_artifact(db, claim.trial_id, "notes.txt") == b"hello"
+
+
+def test_file_deleted_in_the_dashboard_is_not_found(db: Database, claim: Claim) -> None:
+    kept = save_artifact(db, claim, filename="model.keras", content=b"kept")
+    gone = save_artifact(db, claim, filename="curve.png", content=b"gone")
+    db.optuna.set_trial_system_attr(claim.trial_id, f"artifacts:{gone}", json.dumps(None))
+    with pytest.raises(ArtifactError, match="none was kept"):
+        find_artifact(db, claim.trial_id, "curve.png")
+    assert find_artifact(db, claim.trial_id, "model.keras").name == kept

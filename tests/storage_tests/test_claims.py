@@ -1,5 +1,6 @@
 """The budget, and who runs what."""
 
+import itertools
 import json
 import subprocess
 from collections.abc import Callable
@@ -10,9 +11,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from storage.claims import Claim, claim_trial, requeue_trial
+from storage.claims import Claim, claim_trial, release_trials, requeue_trial
 from storage.database import Database
 from storage.errors import ClaimLostError, StudyNotFoundError, WorkerUnknownError
+from storage.evaluations import finish_trial, read_evaluations
 from storage.studies import StudyRecord, create_study, set_planned_trials
 from storage.workers import register_worker
 
@@ -119,6 +121,22 @@ def test_finished_trial_cannot_be_requeued(
     assert db.optuna.get_trial(claim.trial_id).state == TrialState.COMPLETE
 
 
+def test_worker_gives_back_whatever_it_holds_and_nothing_else(
+    db: Database, study: StudyRecord, worker_id: str
+) -> None:
+    other = _claim(db, study, register_worker(db, study.study_id))
+    finished, held = _claim(db, study, worker_id), _claim(db, study, worker_id)
+    db.optuna.set_trial_state_values(finished.trial_id, TrialState.COMPLETE, [0.5])
+    assert release_trials(db, worker_id) == [held.number]
+    assert release_trials(db, worker_id) == []
+    states = [trial.state for trial in db.optuna.get_all_trials(study.study_id)]
+    assert states == [TrialState.RUNNING, TrialState.COMPLETE, TrialState.WAITING]
+    with pytest.raises(ClaimLostError, match="it is WAITING"):
+        requeue_trial(db, held)
+    requeue_trial(db, other)
+    assert [_claim(db, study, worker_id).attempt for _ in range(2)] == [1, 1]
+
+
 _WORKER = """
 import json, sys
 from storage.claims import claim_trial
@@ -137,6 +155,7 @@ print(json.dumps(numbers))
 """
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_four_processes_claim_each_number_exactly_once(db: Database, spawn: Spawn) -> None:
     create_study(db, "many", settings={}, planned_trials=60)
     processes = [spawn(_WORKER, db.url) for _ in range(4)]
@@ -153,3 +172,32 @@ def test_four_processes_claim_each_number_exactly_once(db: Database, spawn: Spaw
     trials = optuna.load_study(study_name="many", storage=db.optuna).trials
     assert [trial.number for trial in trials] == list(range(60))
     assert {trial.state for trial in trials} == {TrialState.COMPLETE}
+
+
+def test_eight_threads_claim_each_number_exactly_once(
+    db: Database, at_once: Callable[..., list[list[int]]]
+) -> None:
+    study = create_study(db, "many", settings={}, planned_trials=60)
+
+    def work() -> list[int]:
+        numbers: list[int] = []
+        worker_id = register_worker(db, study.study_id)
+        while (claim := claim_trial(db, study.study_id, worker_id)) is not None:
+            finish_trial(
+                db,
+                claim,
+                state=TrialState.COMPLETE,
+                value=0.5,
+                evaluation={"number": claim.number},
+                learning_curve=[],
+                attributes={},
+            )
+            numbers.append(claim.number)
+        return numbers
+
+    claimed = at_once([work] * 8)
+    assert sorted(itertools.chain(*claimed)) == list(range(60))
+    found = read_evaluations(db, study.study_id)
+    assert {number: found[number].evaluation for number in found} == {
+        number: {"number": number} for number in range(60)
+    }

@@ -137,11 +137,13 @@ def test_port_out_of_range_is_refused() -> None:
         bind(host="127.0.0.1", port=70000)
 
 
-def test_missing_storage_is_not_made(url: str) -> None:
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+def test_missing_storage_is_not_made(empty_url: str) -> None:
     with pytest.raises(StorageMissingError):
-        serve(url, on_ready=print)
+        serve(empty_url, on_ready=print)
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_interrupt_ends_the_server_quietly(db: Database, study: StudyRecord, spawn: Spawn) -> None:
     process = spawn(
         "import sys\n"

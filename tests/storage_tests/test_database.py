@@ -1,66 +1,20 @@
-"""What a connection is told, and what is said about a database that cannot be used."""
+"""What a storage promises on each kind of database: transactions, opening, no password said."""
 
-import sqlite3
+import dataclasses
 import subprocess
 from collections.abc import Callable
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from storage.database import (
-    Database,
-    close,
-    deferred_transactions,
-    open_database,
-    reading,
-    writing,
-)
-from storage.errors import (
-    DatabaseBusyError,
-    DatabaseUnreadableError,
-    StorageMissingError,
-)
+from storage.database import Database, close, deferred_transactions, reading, writing
+from storage.errors import DatabaseUnreadableError
 from storage.refusal import refusal
 from storage.studies import StudyRecord, create_study, load_study
 
+Query = Callable[..., list[tuple[Any, ...]]]
 Spawn = Callable[..., "subprocess.Popen[str]"]
-
-
-def test_every_connection_is_durable_patient_and_guards_foreign_keys(db: Database) -> None:
-    with reading(db) as connection:
-        told = {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
-        }
-    assert told == {
-        "journal_mode": "wal",
-        "synchronous": 2,  # FULL
-        "busy_timeout": 60_000,
-        "foreign_keys": 1,
-    }
-
-
-def test_what_is_read_and_then_written_survives_a_writer_in_between(
-    db: Database, study: StudyRecord, spawn: Spawn
-) -> None:
-    # A deferred transaction fails here with SQLITE_BUSY_SNAPSHOT, whatever the busy timeout.
-    increment = """
-import sys
-from storage.database import open_database, writing
-from sqlalchemy import text
-db = open_database(sys.argv[1])
-for _ in range(50):
-    with writing(db) as c:
-        n = c.scalar(text("SELECT planned_trials FROM dampen_studies"))
-        c.execute(text("UPDATE dampen_studies SET planned_trials = :n"), {"n": n + 1})
-"""
-    processes = [spawn(increment, db.url) for _ in range(2)]
-    for process in processes:
-        assert process.communicate(timeout=60)[1] == ""
-    assert load_study(db, "rooks").planned_trials == 5 + 100
 
 
 def test_reader_neither_waits_for_a_writer_nor_holds_one_up(
@@ -91,121 +45,49 @@ def test_optuna_can_write_under_deferred_transactions(db: Database) -> None:
     assert db.optuna.get_study_user_attrs(1) == {"note": "x"}
 
 
-def test_reopening_keeps_what_was_written(url: str, db: Database, study: StudyRecord) -> None:
+def test_reopening_keeps_what_was_written(
+    db: Database, study: StudyRecord, open_storage: Callable[..., Database]
+) -> None:
     close(db)
-    assert load_study(open_database(url, create=False), "rooks") == study
+    assert load_study(open_storage(db.url, create=False), "rooks") == study
 
 
-def test_several_processes_may_make_the_same_storage_at_once(url: str, spawn: Spawn) -> None:
-    code = "import sys; from storage.database import open_database; open_database(sys.argv[1])"
-    for process in [spawn(code, url) for _ in range(5)]:
+_OPEN = """
+import sys
+from storage.database import close, open_database
+print("ready", flush=True)
+sys.stdin.readline()
+close(open_database(sys.argv[1]))
+"""
+
+
+def test_several_processes_may_make_the_same_storage_at_once(empty_url: str, spawn: Spawn) -> None:
+    processes = [spawn(_OPEN, empty_url) for _ in range(3)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
         assert process.communicate(timeout=90)[1] == ""
         assert process.returncode == 0
 
 
-def test_path_with_odd_characters_is_only_a_path(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_tables_of_another_optuna_are_refused(
+    db: Database, query: Query, open_storage: Callable[..., Database]
 ) -> None:
-    folder = tmp_path / "what? {SCHEMA_VERSION}"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    db = open_database("sqlite:///50%25 ü#.db")
-    create_study(db, "one", settings={}, planned_trials=1)
-    assert (folder / "50% ü#.db").is_file()
-    assert db.artifacts == folder / "50% ü#.artifacts"
-    assert load_study(open_database(db.url, create=False), "one").planned_trials == 1
-
-
-def test_reading_a_missing_storage_makes_none(tmp_path: Path, url: str) -> None:
-    with pytest.raises(StorageMissingError) as caught:
-        open_database(url, create=False)
-    assert f"no storage at {tmp_path / 'dampen.db'}" in str(caught.value)
-    assert "`dampen launch`" in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_file_cut_to_nothing_is_a_missing_storage(tmp_path: Path, url: str) -> None:
-    (tmp_path / "dampen.db").touch()
-    with pytest.raises(StorageMissingError):
-        open_database(url, create=False)
-
-
-@pytest.mark.parametrize("create", [True, False])
-def test_file_of_another_kind_is_refused_and_unchanged(
-    tmp_path: Path, url: str, create: bool
-) -> None:
-    content = b"age,income\n" * 2000
-    (tmp_path / "dampen.db").write_bytes(content)
-    with pytest.raises(DatabaseUnreadableError, match="a file of another kind"):
-        open_database(url, create=create)
-    assert (tmp_path / "dampen.db").read_bytes() == content
-
-
-@pytest.mark.parametrize("create", [True, False])
-def test_database_of_another_program_is_refused_and_unchanged(
-    tmp_path: Path, url: str, create: bool
-) -> None:
-    with closing(sqlite3.connect(tmp_path / "dampen.db")) as connection, connection:
-        connection.execute("CREATE TABLE bookmarks (title TEXT)")
-    before = (tmp_path / "dampen.db").read_bytes()
-    with pytest.raises(DatabaseUnreadableError, match="belongs to another program"):
-        open_database(url, create=create)
-    assert (tmp_path / "dampen.db").read_bytes() == before
-
-
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_truncated_database_is_refused(url: str, tmp_path: Path, share: float) -> None:
-    db = open_database(url)
-    create_study(db, "rooks", settings={"text": "x" * 50_000}, planned_trials=1)
-    close(db)
-    file = tmp_path / "dampen.db"
-    file.write_bytes(file.read_bytes()[: int(file.stat().st_size * share)])
-    with pytest.raises(DatabaseUnreadableError, match="damaged or cut short"):
-        open_database(url)
-
-
-def test_read_only_file_is_refused(
-    guarded_folder: Path, as_ordinary_user: Callable[[], Any]
-) -> None:
-    url = f"sqlite:///{guarded_folder}/dampen.db"
-    guarded_folder.chmod(0o755)
-    close(open_database(url))
-    (guarded_folder / "dampen.db").chmod(0o444)
-    guarded_folder.chmod(0o777)
-    with as_ordinary_user(), pytest.raises(DatabaseUnreadableError) as caught:
-        create_study(open_database(url), "one", settings={}, planned_trials=1)
-    assert "cannot be written to" in str(caught.value)
-
-
-def test_tables_of_another_optuna_are_refused(db: Database, url: str, query: Any) -> None:
     close(db)
     query("UPDATE alembic_version SET version_num = 'v99.0.0.a'")
     with pytest.raises(DatabaseUnreadableError, match="release of Optuna"):
-        open_database(url)
+        open_storage(db.url)
 
 
-def test_database_held_for_too_long_is_said_to_be_busy(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("storage.database.BUSY_TIMEOUT_SECONDS", 0.2)
-    db = open_database(url)
-    with closing(sqlite3.connect(tmp_path / "dampen.db", isolation_level=None)) as holder:
-        holder.execute("BEGIN IMMEDIATE")
-        with pytest.raises(DatabaseBusyError, match="must become free"), writing(db):
-            raise AssertionError
-        holder.execute("ROLLBACK")
-
-
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_password_never_stands_in_a_refusal_or_a_repr(db: Database) -> None:
     url = "postgresql+psycopg://ada:s3cret@db/dampen"
     said = str(refusal(url, RuntimeError('connection to "s3cret" failed')))
     assert "s3cret" not in said
     assert "ada:***@db" in said
-    assert "s3cret" not in repr(
-        Database(url=url, engine=db.engine, optuna=db.optuna, artifacts=db.artifacts)
-    )
-
-
-def test_full_disk_is_said_with_what_to_do() -> None:
-    said = str(refusal("sqlite:////a.db", sqlite3.OperationalError("database or disk is full")))
-    assert "Free some space, then type `dampen resume`" in said
+    assert "s3cret" not in repr(dataclasses.replace(db, url=url))

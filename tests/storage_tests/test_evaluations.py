@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from storage.claims import Claim, claim_trial
-from storage.database import Database, open_database
+from storage.database import Database
 from storage.errors import ClaimLostError
 from storage.evaluations import finish_trial, read_evaluation, read_evaluations
 from storage.resume import reclaim_orphans
@@ -30,7 +30,7 @@ def claim(db: Database, study: StudyRecord, worker_id: str) -> Claim:
 
 
 def test_evaluation_reads_back_through_another_connection(
-    db: Database, url: str, study: StudyRecord, claim: Claim
+    db: Database, claim: Claim, open_storage: Callable[..., Database]
 ) -> None:
     finish_trial(
         db,
@@ -40,7 +40,7 @@ def test_evaluation_reads_back_through_another_connection(
         learning_curve=_CURVE,
         attributes={"f1": 0.8, "why": "ok"},
     )
-    other = open_database(url, create=False)
+    other = open_storage(db.url, create=False)
     found = read_evaluation(other, claim.trial_id)
     assert found is not None
     assert (found.number, found.worker_id, found.attempts) == (0, claim.worker_id, 1)

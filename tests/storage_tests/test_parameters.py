@@ -62,8 +62,9 @@ def test_rows_are_the_ones_that_optuna_writes(
     ours, optunas = (
         query(
             "SELECT param_name, param_value, distribution_json FROM trial_params"
-            " JOIN trials USING (trial_id) WHERE number = ? ORDER BY param_id",
-            number,
+            " JOIN trials USING (trial_id) WHERE number = :number"
+            " ORDER BY param_id",
+            number=number,
         )
         for number in (0, 1)
     )

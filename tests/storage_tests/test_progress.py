@@ -2,18 +2,25 @@
 
 import itertools
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import TrialState
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from storage.claims import Claim, claim_trial
 from storage.database import Database
 from storage.errors import StudyNotFoundError
-from storage.progress import TrialCounts, latest_unfinished, list_studies, summarise_study
+from storage.progress import (
+    TrialCounts,
+    latest_unfinished,
+    list_studies,
+    summarise_study,
+    summarise_workers,
+)
+from storage.schema import own_workers
 from storage.studies import StudyRecord, create_study, set_planned_trials
 from storage.workers import end_worker, register_worker
 
@@ -98,11 +105,38 @@ def test_latest_unfinished_prefers_what_stands_still_and_then_what_moved_last(
 
 
 def test_last_activity_follows_the_workers_beats(
-    db: Database, study: StudyRecord, worker_id: str, query: Query
+    db: Database, study: StudyRecord, worker_id: str, silence: Callable[[float], None]
 ) -> None:
-    query("UPDATE dampen_workers SET beat_at = datetime('now', '+1 hour')")
+    silence(-3600)
     ahead = summarise_study(db, "rooks").last_activity - study.created_at
     assert timedelta(minutes=59) < ahead < timedelta(minutes=61)
+
+
+def test_workers_are_summed_up_with_what_they_did_and_do(
+    db: Database, study: StudyRecord, query: Query
+) -> None:
+    first, second = (register_worker(db, study.study_id) for _ in range(2))
+    register_worker(db, create_study(db, "other", settings={}, planned_trials=1).study_id)
+    _finish(db, study, first)
+    _finish(db, study, second, TrialState.PRUNED)
+    _finish(db, study, first, TrialState.FAIL)
+    running = _claim(db, study, first)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    for worker_id, started, ended in ((first, 30, None), (second, 20, 10)):
+        query(
+            update(own_workers)
+            .where(own_workers.c.worker_id == worker_id)
+            .values(
+                started_at=now - timedelta(seconds=started),
+                ended_at=ended and now - timedelta(seconds=ended),
+            )
+        )
+    one, two = summarise_workers(db, study.study_id)
+    assert (one.worker.worker_id, two.worker.worker_id) == (first, second)
+    assert (one.running_trial, two.running_trial) == (running.number, None)
+    assert (one.trials_finished, two.trials_finished) == (2, 1)
+    assert one.trials_per_minute == pytest.approx(4, rel=0.2)  # and falls until it finishes one
+    assert two.trials_per_minute == pytest.approx(6)
 
 
 def test_listing_takes_as_many_queries_for_many_studies_as_for_one(

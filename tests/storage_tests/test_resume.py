@@ -1,7 +1,8 @@
 """What becomes of the trials of the dead."""
 
-import json
+import itertools
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import optuna
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy import select
 
 from storage.claims import Claim, claim_trial
 from storage.database import Database
 from storage.errors import StudyNotFoundError
 from storage.evaluations import read_evaluation
 from storage.resume import MAX_ATTEMPTS, reclaim_orphans
+from storage.schema import own_workers
 from storage.studies import StudyRecord
 from storage.workers import end_worker, register_worker
 
@@ -67,14 +70,22 @@ def test_trial_of_a_killed_process_is_tried_again_with_its_parameters(
     assert db.optuna.get_trial(again.trial_id).params == {"dropout": 0.25}
 
 
-def test_trial_of_a_silent_worker_is_reclaimed_after_the_time_given(
-    db: Database, study: StudyRecord, worker_id: str, query: Query
+def test_trial_of_a_silent_worker_elsewhere_is_reclaimed_with_the_reason(
+    db: Database,
+    study: StudyRecord,
+    worker_id: str,
+    query: Query,
+    silence: Callable[[float], None],
 ) -> None:
     _claim(db, study, worker_id)
-    query("UPDATE dampen_workers SET beat_at = strftime('%Y-%m-%d %H:%M:%f', 'now', '-30 seconds')")
+    query("UPDATE dampen_workers SET machine = 'elsewhere', stale_after_seconds = 3600")
+    silence(3000)
     assert reclaim_orphans(db, study.study_id) == []
-    assert reclaim_orphans(db, study.study_id, stale_after_seconds=20) == [0]
-    assert query("SELECT ended_at IS NOT NULL FROM dampen_workers") == [(1,)]
+    query("UPDATE dampen_workers SET stale_after_seconds = 0.01")
+    assert reclaim_orphans(db, study.study_id) == [0]
+    ((ended_at, reason),) = query(select(own_workers.c.ended_at, own_workers.c.lost_because))
+    assert ended_at is not None
+    assert re.fullmatch(r"it gave no sign of life for \d+ s", reason)
 
 
 def test_running_trial_that_nobody_registered_is_reclaimed(
@@ -114,14 +125,14 @@ def test_finished_trials_and_other_studies_are_untouched(
 
 
 def test_trial_that_took_three_workers_with_it_is_failed_with_the_reason(
-    db: Database, study: StudyRecord, url: str
+    db: Database, study: StudyRecord
 ) -> None:
     for attempt in range(1, MAX_ATTEMPTS + 1):
         worker_id = register_worker(db, study.study_id)
         assert _claim(db, study, worker_id).attempt == attempt
         end_worker(db, worker_id)
         assert reclaim_orphans(db, study.study_id) == [0]
-    trial = optuna.load_study(study_name="rooks", storage=url).trials[0]
+    trial = db.optuna.get_all_trials(study.study_id)[0]
     assert trial.state == TrialState.FAIL
     assert trial.datetime_complete is not None
     assert trial.user_attrs["error"] == (
@@ -130,35 +141,18 @@ def test_trial_that_took_three_workers_with_it_is_failed_with_the_reason(
     assert _claim(db, study, register_worker(db, study.study_id)).number == 1
 
 
-def test_two_reclaims_at_once_release_each_trial_once(
-    db: Database, study: StudyRecord, worker_id: str, spawn: Spawn, query: Query
+def test_reclaims_at_once_release_each_trial_once(
+    db: Database,
+    study: StudyRecord,
+    worker_id: str,
+    at_once: Callable[..., list[list[int]]],
+    query: Query,
 ) -> None:
     for _ in range(5):
         _claim(db, study, worker_id)
     end_worker(db, worker_id)
-    code = (
-        "import json, sys\n"
-        "from storage.database import open_database\n"
-        "from storage.resume import reclaim_orphans\n"
-        "db = open_database(sys.argv[1])\n"
-        "print('ready', flush=True)\n"
-        "sys.stdin.readline()\n"
-        "print(json.dumps(reclaim_orphans(db, int(sys.argv[2]))))\n"
-    )
-    processes = [spawn(code, db.url, str(study.study_id)) for _ in range(3)]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    released: list[int] = []
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        out, err = process.communicate(timeout=60)
-        assert err == ""
-        released += json.loads(out)
-    assert sorted(released) == [0, 1, 2, 3, 4]
+    released = at_once([lambda: reclaim_orphans(db, study.study_id)] * 4)
+    assert sorted(itertools.chain(*released)) == [0, 1, 2, 3, 4]
     assert query("SELECT DISTINCT attempts FROM dampen_trials") == [(1,)]
 
 

@@ -7,17 +7,19 @@ from typing import Any
 import optuna
 import pytest
 
-from storage.database import Database, open_database
+from storage.database import Database
 from storage.errors import StudyExistsError, StudyNameError, StudyNotFoundError
 from storage.studies import StudyRecord, create_study, load_study, set_planned_trials
 
 Query = Callable[..., list[tuple[Any, ...]]]
 
 
-def test_study_reads_back_through_another_connection(db: Database, url: str) -> None:
+def test_study_reads_back_through_another_connection(
+    db: Database, open_storage: Callable[..., Database]
+) -> None:
     settings = {"seed": 7, "space": {"dropout": [0.0, 0.6]}, "data": "Gänse.csv", "folds": None}
     made = create_study(db, "rooks", settings=settings, planned_trials=50)
-    assert load_study(open_database(url, create=False), "rooks") == made
+    assert load_study(open_storage(db.url, create=False), "rooks") == made
     assert (made.name, made.settings, made.planned_trials) == ("rooks", settings, 50)
     assert abs(datetime.now(UTC) - made.created_at) < timedelta(minutes=1)
 
@@ -26,6 +28,20 @@ def test_study_maximises_and_optuna_can_load_it(db: Database, study: StudyRecord
     loaded = optuna.load_study(study_name="rooks", storage=db.optuna)
     assert loaded.direction == optuna.study.StudyDirection.MAXIMIZE
     assert loaded._study_id == study.study_id
+
+
+def test_first_trials_wait_as_if_optuna_had_queued_them(db: Database) -> None:
+    wanted = [{"dropout": 0.0, "activation": "relu"}, {"dropout": 0.5}, {"dropout": 0.6}]
+    ours = create_study(db, "ours", settings={}, planned_trials=2, first_trials=wanted)
+    theirs = optuna.create_study(storage=db.optuna, study_name="theirs")
+    for params in wanted[:2]:
+        theirs.enqueue_trial(params)
+    queued, expected = (
+        [(trial.number, trial.state, trial.params, trial.system_attrs) for trial in trials]
+        for trials in (db.optuna.get_all_trials(ours.study_id), theirs.get_trials())
+    )
+    assert queued == expected
+    assert len(queued) == 2  # as many as the budget has room for
 
 
 def test_second_study_of_a_name_is_told_to_resume(db: Database, study: StudyRecord) -> None:

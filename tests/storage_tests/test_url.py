@@ -115,7 +115,18 @@ def test_url_without_password_is_redacted_to_itself() -> None:
         assert redact(url) == url
 
 
-def test_artifacts_lie_beside_their_database(tmp_path: Path) -> None:
+def test_artifacts_lie_beside_their_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DAMPEN_ARTIFACTS", raising=False)
     assert artifact_folder("sqlite:////data/dampen.db") == Path("/data/dampen.artifacts")
     assert artifact_folder("sqlite:////data/runs.sqlite") == Path("/data/runs.sqlite.artifacts")
     assert artifact_folder("postgresql+psycopg://h/d") == tmp_path / "dampen.artifacts"
+
+
+def test_artifacts_lie_where_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAMPEN_ARTIFACTS", "shared")
+    for url in ("sqlite:////data/dampen.db", "postgresql+psycopg://h/d"):
+        assert artifact_folder(url) == tmp_path / "shared"

@@ -1,15 +1,19 @@
 """When a worker counts as dead."""
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from storage.database import Database, reading
 from storage.errors import StudyNotFoundError, WorkerUnknownError
+from storage.schema import own_workers
 from storage.studies import StudyRecord
 from storage.workers import WorkerRecord, beat, end_worker, list_workers, register_worker
 
@@ -17,9 +21,9 @@ Query = Callable[..., list[tuple[Any, ...]]]
 Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
-def _worker(db: Database, stale_after_seconds: float = 60) -> WorkerRecord:
+def _worker(db: Database) -> WorkerRecord:
     with reading(db) as connection:
-        (worker,) = list_workers(connection, stale_after_seconds=stale_after_seconds)
+        (worker,) = list_workers(connection)
     return worker
 
 
@@ -41,21 +45,44 @@ def test_ended_worker_is_dead_at_once(db: Database, worker_id: str) -> None:
     assert _worker(db).why_dead == "it has ended"
 
 
-def test_silent_worker_is_dead_by_the_databases_clock(
-    db: Database, worker_id: str, query: Query
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_silent_worker_of_another_machine_is_dead_by_the_databases_clock(
+    db: Database, worker_id: str, query: Query, silence: Callable[[float], None]
 ) -> None:
-    query("UPDATE dampen_workers SET beat_at = strftime('%Y-%m-%d %H:%M:%f', 'now', '-50 seconds')")
+    # The same process number may be free here, or under the same host name in a container.
+    query("UPDATE dampen_workers SET machine = 'elsewhere', pid = 999999999")
+    silence(50)
     assert _worker(db).why_dead is None
-    assert "no sign of life for 50 s" in str(_worker(db, stale_after_seconds=40).why_dead)
+    silence(70)
+    assert _worker(db).why_dead == "it gave no sign of life for 70 s"
 
 
-def test_beat_is_written_for_others_to_see(db: Database, worker_id: str, query: Query) -> None:
-    query("UPDATE dampen_workers SET beat_at = '2020-01-01 00:00:00.000'")
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_worker_says_itself_how_long_it_may_be_silent(
+    db: Database, study: StudyRecord, query: Query, silence: Callable[[float], None]
+) -> None:
+    register_worker(db, study.study_id, seconds_between_beats=1)
+    query("UPDATE dampen_workers SET machine = 'elsewhere'")
+    silence(5)
+    assert _worker(db).why_dead is None
+    silence(7)
+    assert _worker(db).why_dead == "it gave no sign of life for 7 s"
+
+
+def test_living_process_of_this_machine_may_be_silent_as_a_laptop_that_slept(
+    db: Database, worker_id: str, silence: Callable[[float], None]
+) -> None:
+    silence(3600)
+    assert _worker(db).why_dead is None
+
+
+def test_beat_is_written_for_others_to_see(
+    db: Database, worker_id: str, query: Query, silence: Callable[[float], None]
+) -> None:
+    silence(3600)
     beat(db, worker_id)
-    ((seconds,),) = query(
-        "SELECT (julianday('now') - julianday(beat_at)) * 86400 FROM dampen_workers"
-    )
-    assert seconds < 30
+    ((beat_at,),) = query(select(own_workers.c.beat_at))
+    assert abs(beat_at - datetime.now(UTC).replace(tzinfo=None)) < timedelta(seconds=30)
 
 
 def test_worker_that_beats_is_alive_whoever_took_it_for_dead(db: Database, worker_id: str) -> None:
@@ -71,16 +98,9 @@ def test_process_number_given_to_another_program_does_not_count(
     assert "another program now" in str(_worker(db).why_dead)
 
 
-def test_process_of_another_machine_is_known_by_its_beats_alone(
-    db: Database, worker_id: str, query: Query
-) -> None:
-    # The same process number may be free here, or under the same host name in a container.
-    query("UPDATE dampen_workers SET machine = 'elsewhere', pid = 999999999")
-    assert _worker(db).why_dead is None
-
-
-def test_killed_process_is_dead_before_its_parent_collects_it(
-    db: Database, study: StudyRecord, spawn: Spawn
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_process_is_alive_until_it_is_killed_or_suspended_for_too_long(
+    db: Database, study: StudyRecord, spawn: Spawn, silence: Callable[[float], None]
 ) -> None:
     process = spawn(
         "import sys\n"
@@ -95,9 +115,17 @@ def test_killed_process_is_dead_before_its_parent_collects_it(
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     assert _worker(db).why_dead is None
+    silence(70)
+    assert _worker(db).why_dead is None
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+    assert _worker(db).why_dead == "it gave no sign of life for 70 s"
+    process.send_signal(signal.SIGCONT)
+    os.waitid(os.P_PID, process.pid, os.WCONTINUED | os.WNOWAIT)
+    assert _worker(db).why_dead is None
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and not collected
-    assert f"process {process.pid} is gone" in str(_worker(db).why_dead)
+    assert _worker(db).why_dead == f"process {process.pid} is gone"
 
 
 def test_beat_of_a_deleted_study_is_refused(db: Database, study: StudyRecord) -> None:
