@@ -163,30 +163,17 @@ def _check_file(url: str, *, create: bool) -> None:
             f"There is no storage at {file}. `dampen launch` makes one there; to read another, "
             "add --storage sqlite:///FILE or set DAMPEN_STORAGE."
         )
-    _check_length(file, url)
-    if "studies" not in (tables := _table_names(file)) and tables:
+    page_size, tables = _look_inside(file)
+    log = file.with_name(f"{file.name}-wal")
+    if file.stat().st_size % page_size != 0 and not (log.exists() and log.stat().st_size > 0):
+        # It ends within a page, which SQLite would fill up with zeros at the next write. With a
+        # write-ahead log it mends the end of the file itself.
+        raise refusal(url, sqlite3.DatabaseError("database disk image is malformed"))
+    if "studies" not in tables and tables:
         raise DatabaseUnreadableError(
             f"The storage {redact(url)} must be a database of dampen or Optuna; it belongs to "
             "another program. Choose another --storage."
         )
-
-
-def _check_length(file: Path, url: str) -> None:
-    """Refuses a file that ends within a page, before SQLite fills the page up with zeros.
-
-    The page size stands in the header's bytes 16 and 17, where 1 means 65536
-    (sqlite.org/fileformat2.html). With a write-ahead log SQLite mends the end of the file itself.
-    """
-    log = file.with_name(f"{file.name}-wal")
-    if log.exists() and log.stat().st_size > 0:
-        return
-    with file.open("rb") as content:
-        header = content.read(18)
-    if not header.startswith(b"SQLite format 3\0") or len(header) < 18:
-        return
-    page = int.from_bytes(header[16:18], "big")
-    if file.stat().st_size % (65536 if page == 1 else max(page, 1)) != 0:
-        raise refusal(url, sqlite3.DatabaseError("database disk image is malformed"))
 
 
 def _check_server(url: str, patience: Patience) -> None:
@@ -202,12 +189,18 @@ def _check_server(url: str, patience: Patience) -> None:
         )
 
 
-def _table_names(file: Path) -> set[str]:
+def _look_inside(file: Path) -> tuple[int, set[str]]:
+    """The page size in bytes, and the tables, as SQLite says.
+
+    The file is never opened in another way: closing it would drop the locks of this process's
+    connections, all of them (sqlite.org/howtocorrupt.html, section 2.2).
+    """
     # mode=rw does not create the file, and mode=ro could not read one left by a crash.
     address = f"file:{quote(str(file))}?mode=rw"
     with closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_SECONDS)) as connection:
         rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        return {name for (name,) in rows}
+        tables = {name for (name,) in rows}
+        return connection.execute("PRAGMA page_size").fetchone()[0], tables
 
 
 def _open_in_turn(url: str, patience: Patience) -> RDBStorage:

@@ -13,7 +13,7 @@ from storage.claims import claim_trial
 from storage.database import Database, close, open_database, reading, writing
 from storage.errors import DatabaseBusyError, DatabaseUnreadableError, StorageMissingError
 from storage.refusal import refusal
-from storage.studies import StudyRecord, create_study, load_study
+from storage.studies import StudyRecord, create_study, load_study, set_planned_trials
 
 Query = Callable[..., list[tuple[Any, ...]]]
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -173,3 +173,30 @@ def test_rows_left_by_a_careless_delete_do_not_haunt_the_next_study(
         query(f"DELETE FROM {table}")
     again = create_study(db, "again", settings={"seed": 8}, planned_trials=2)
     assert (again.study_id, again.settings) == (study.study_id, {"seed": 8})
+
+
+def test_storage_opened_twice_in_a_process_keeps_its_locks(
+    db: Database, study: StudyRecord, spawn: Spawn
+) -> None:
+    # Closing any other descriptor of the file would drop them, and then another process's last
+    # close takes itself for the last of all and removes the log under this one.
+    close(db)
+    first = open_database(db.url, create=False)
+    load_study(first, "rooks")
+    second = open_database(db.url, create=False)
+    load_study(second, "rooks")
+    set_planned_trials_elsewhere = (
+        "import sys\n"
+        "from storage.database import close, open_database\n"
+        "from storage.studies import load_study, set_planned_trials\n"
+        "db = open_database(sys.argv[1])\n"
+        "print(load_study(db, 'rooks').planned_trials)\n"
+        "set_planned_trials(db, 'rooks', 77)\n"
+        "close(db)\n"
+    )
+    assert spawn(set_planned_trials_elsewhere, db.url).communicate() == ("5\n", "")
+    set_planned_trials(second, "rooks", 99)
+    assert spawn(set_planned_trials_elsewhere, db.url).communicate() == ("99\n", "")
+    assert load_study(first, "rooks").planned_trials == 77
+    close(first)
+    close(second)
