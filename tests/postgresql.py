@@ -24,6 +24,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import psutil
 import psycopg
 from sqlalchemy import URL
 
@@ -80,7 +81,7 @@ class Server:
         yield url
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(_END_OTHERS)
-            if _layout(connection) == self._layout:
+            if _layout(connection) == self._template_layout:
                 connection.execute(_EMPTY_TABLES)
                 self._idle.append(url)
 
@@ -104,10 +105,13 @@ class Server:
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         """Stops the server: in good order, or as a crash would, with recovery at the next start."""
+        pid = int((self.folder / "postmaster.pid").read_text().split()[0])
+        server = psutil.Process(pid)
         self._pg_ctl("stop", "--mode", mode)
+        server.wait(10)  # its port is open for a moment after its data are closed
 
     @cached_property
-    def _layout(self) -> list[str]:
+    def _template_layout(self) -> list[str]:
         with psycopg.connect(self.url(_TEMPLATE)) as connection:
             return _layout(connection)
 

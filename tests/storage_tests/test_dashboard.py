@@ -137,7 +137,6 @@ def test_port_out_of_range_is_refused() -> None:
         bind(host="127.0.0.1", port=70000)
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
 def test_missing_storage_is_not_made(empty_url: str) -> None:
     with pytest.raises(StorageMissingError):
         serve(empty_url, on_ready=print)

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from postgresql import PASSWORD, Server
 from sqlalchemy import NullPool, create_engine, inspect, text, update
 
-from storage.claims import Claim, claim_trial
+from storage.claims import Claim, claim_trial, release_trials
 from storage.database import Database, reading, writing
 from storage.errors import (
     ClaimLostError,
@@ -252,34 +252,39 @@ def test_storage_of_version_one_comes_forward(
     assert load_study(again, "rooks") == study
 
 
+@pytest.mark.parametrize("late", ["finish", "release"])
 def test_claim_that_was_lost_while_it_waited_for_the_trial_is_refused(
-    db: Database, study: StudyRecord, claim: Claim
+    db: Database, study: StudyRecord, claim: Claim, late: str
 ) -> None:
     # A row that was waited for comes back as it is now, but what is joined to it as it was.
     other = register_worker(db, study.study_id)
-    refused: list[BaseException] = []
+    outcomes: list[object] = []
 
-    def finish() -> None:
-        try:
+    def act() -> None:
+        if late == "release":
+            outcomes.append(release_trials(db, claim.worker_id))
+            return
+        with pytest.raises(ClaimLostError) as caught:
             finish_trial(db, claim, **_COMPLETE)
-        except StorageError as error:
-            refused.append(error)
+        outcomes.append(str(caught.value))
 
-    late = threading.Thread(target=finish)
+    thread = threading.Thread(target=act)
     with writing(db) as connection:
         connection.execute(
             update(trials).where(trials.c.trial_id == claim.trial_id).values(state="RUNNING")
         )
-        late.start()
+        thread.start()
         _wait_for_a_lock(db)
         connection.execute(
             update(own_trials)
             .where(own_trials.c.trial_id == claim.trial_id)
             .values(worker_id=other, attempts=2)
         )
-    late.join(10)
-    assert [type(error) for error in refused] == [ClaimLostError]
-    assert db.optuna.get_trial(claim.trial_id).state == TrialState.RUNNING
+    thread.join(10)
+    (outcome,) = outcomes
+    assert outcome == [] if late == "release" else f"was given to {other}" in str(outcome)
+    (trial,) = db.optuna.get_all_trials(study.study_id)
+    assert trial.state == TrialState.RUNNING
 
 
 def _wait_for_a_lock(db: Database) -> None:
