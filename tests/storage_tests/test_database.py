@@ -31,6 +31,15 @@ def test_reader_neither_waits_for_a_writer_nor_holds_one_up(
     assert load_study(db, "rooks").planned_trials == 6
 
 
+def test_trials_are_read_while_another_writes(db: Database, study: StudyRecord) -> None:
+    # Sixteen workers that read 10,000 trials under the write lock, one after another, met
+    # "database is locked".
+    trial_id = db.optuna.create_new_trial(study.study_id)
+    with writing(db):
+        assert db.optuna.get_trial(trial_id).number == 0
+        assert len(db.optuna.get_all_trials(study.study_id)) == 1
+
+
 def test_failed_block_writes_nothing(db: Database, study: StudyRecord) -> None:
     with pytest.raises(ZeroDivisionError), writing(db) as connection:
         connection.execute(text("UPDATE dampen_studies SET planned_trials = 6"))
