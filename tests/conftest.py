@@ -1,4 +1,4 @@
-"""What every folder of tests may ask for: a real PostgreSQL server.
+"""What every folder of tests may ask for: a real PostgreSQL server; and who runs what.
 
 Next: `postgresql.py` says how it runs, and how it ends.
 """
@@ -13,6 +13,13 @@ import pytest
 
 if TYPE_CHECKING:
     from postgresql import Server
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under `-n 2`, one process runs the acceptance tests, which share searches; files stay whole."""
+    for item in items:
+        group = "acceptance" if "acceptance" in item.path.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

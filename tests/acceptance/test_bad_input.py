@@ -165,7 +165,7 @@ def test_resume_on_changed_data_says_what_differs(
             "300 rows then, 200 now; columns gone: town; columns new: city",
         ),
         "other content": ([header, *reversed(rows)], "same rows and columns, but other content"),
-        "gone": ([], f"was launched on {file}, which is gone"),
+        "gone": ([], f"was launched on {file}, which is not there"),
     }[change]
     file.write_text("\n".join(changed) + "\n", encoding="utf-8")
     if change == "gone":

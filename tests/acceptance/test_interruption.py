@@ -153,7 +153,7 @@ def sigterm_does_as_ctrl_c_even_where_the_worker_is_stuck(folder: "Folder", whol
     process.terminate()
     stdout, stderr = process.communicate(timeout=20)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10  # 3 s for the worker, the rest of 5 s on a quiet machine
     assert process.returncode == 130
     assert '"state": "interrupted"' in stdout
     assert stderr.splitlines()[-1] == "To go on: dampen resume rooks"
