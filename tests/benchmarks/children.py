@@ -54,18 +54,25 @@ class Server:
         script: a file of this folder; it answers every line on its standard input.
         arguments: of the script, each turned into text.
         python: the interpreter, one with the packages the script needs.
-        core: the processor core it is bound to, where the system has `taskset`.
+        core: the processor core it is bound to, where the system has `taskset`; None for any.
+        extra: added to its environment.
     """
 
     def __init__(
-        self, script: str, *arguments: object, python: str = sys.executable, core: int = 0
+        self,
+        script: str,
+        *arguments: object,
+        python: str = sys.executable,
+        core: int | None = 0,
+        extra: Mapping[str, str] | None = None,
     ) -> None:
-        bound = ["taskset", "-c", str(core)] if shutil.which("taskset") else []
+        bindable = core is not None and shutil.which("taskset")
+        bound = ["taskset", "-c", str(core)] if bindable else []
         self._command = [*bound, python, str(HERE / script), *map(str, arguments)]
         self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed by __exit__
         self._process = subprocess.Popen(
             self._command,
-            env=environment(ONE_THREAD),
+            env=environment({**ONE_THREAD, **(extra or {})}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,

@@ -1,7 +1,12 @@
 """A trial reports at rungs, and the rungs are those at which its pruner decides."""
 
+from unittest import mock
+
+import numpy as np
 import optuna
 import pytest
+from optuna.pruners import BasePruner, MedianPruner
+from optuna.trial import TrialState
 
 from search.errors import SettingError
 from search.pruning import PRUNERS, check_pruner, make_pruner, rungs
@@ -24,7 +29,7 @@ def test_rungs_are_a_geometric_series(name: str, max_epochs: int, epochs: set[in
 
 def test_each_name_makes_its_pruner() -> None:
     made = {name: type(make_pruner(name, 100)).__name__ for name in PRUNERS}
-    assert made == {"median": "MedianPruner", "hyperband": "HyperbandPruner", "none": "NopPruner"}
+    assert made == {"median": "MedianRule", "hyperband": "HyperbandPruner", "none": "NopPruner"}
 
 
 @pytest.mark.parametrize("name", PRUNERS)
@@ -47,6 +52,50 @@ def test_median_rule_waits_for_ten_trials_and_then_prunes_who_is_behind() -> Non
         trial.report(0.5 if behind else 0.9, 4)
         assert trial.should_prune() == (behind and number >= 10), number
         study.tell(trial, 0.9)
+
+
+def _decisions(pruner: BasePruner, seed: int) -> list[tuple[int, int, bool]]:
+    """Runs 40 trials that report random values, some of which are equal; returns every decision."""
+    generator = np.random.default_rng(seed)
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(storage=storage, direction="maximize", pruner=pruner)
+    decisions = []
+    for number in range(40):
+        trial, pruned = study.ask(), False
+        best = 0.0
+        for epoch in (4, 8, 16):
+            best = max(best, round(generator.uniform(), 1))
+            trial.report(best, epoch)
+            pruned = trial.should_prune()
+            decisions.append((number, epoch, pruned))
+            if pruned or generator.uniform() < 0.6:  # the latter, as early stopping does
+                break
+        if pruned:
+            study.tell(trial, state=TrialState.PRUNED)
+        else:
+            study.tell(trial, best)
+    return decisions
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_median_rule_decides_as_optunas(seed: int) -> None:
+    ours = _decisions(make_pruner("median", 100), seed)
+    assert ours == _decisions(MedianPruner(n_startup_trials=10, n_min_trials=5), seed)
+    assert {pruned for _, _, pruned in ours} == {False, True}
+
+
+def test_median_rule_reads_the_history_once_a_trial() -> None:
+    study = optuna.create_study(direction="maximize", pruner=make_pruner("median", 100))
+    for _ in range(12):
+        trial = study.ask()
+        with mock.patch.object(
+            study._storage, "get_all_trials", wraps=study._storage.get_all_trials
+        ) as read:
+            for epoch in (4, 8, 16):
+                trial.report(0.5, epoch)
+                assert not trial.should_prune()
+        assert read.call_count == 1
+        study.tell(trial, 0.5)
 
 
 def test_unknown_pruner_is_refused_with_those_there_are() -> None:
