@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from optuna.trial import TrialState
-from sqlalchemy import Connection, case, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from storage.database import Database, reading, writing
 from storage.errors import ClaimLostError, StudyNotFoundError, WorkerUnknownError
@@ -202,11 +202,15 @@ def _check_worker(connection: Connection, study_id: int, worker_id: str) -> None
 
 def _survey(connection: Connection, study_id: int) -> tuple[int, int | None]:
     """How many trials the study has, and the lowest number that waits."""
-    waiting = case((trials.c.state == TrialState.WAITING, trials.c.number))
-    row = connection.execute(
-        select(func.count(), func.min(waiting)).where(trials.c.study_id == study_id)
-    ).one()
-    return row[0], row[1]
+    ours = trials.c.study_id == study_id
+    # Numbers are given in the order of identifiers, so the last one tells, without a count.
+    last = connection.scalar(
+        select(trials.c.number).where(ours).order_by(trials.c.trial_id.desc()).limit(1)
+    )
+    waiting = connection.scalar(
+        select(func.min(trials.c.number)).where(ours, trials.c.state == TrialState.WAITING)
+    )
+    return 0 if last is None else last + 1, waiting
 
 
 def _take_waiting(connection: Connection, study_id: int, number: int, worker_id: str) -> Claim:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under `-n 2`, one process runs the acceptance tests, which share searches; files stay whole."""
+    """Under `-n 2`, one process runs the acceptance tests; no file is split."""
     for item in items:
         group = "acceptance" if "acceptance" in item.path.parts else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
