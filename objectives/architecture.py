@@ -89,7 +89,7 @@ def architecture_key(model: keras.Model, optimizer: keras.Optimizer) -> Hashable
     """Return equal keys for models and optimizers that can share one compiled program."""
     if not _copyable(model):
         return object()  # equal to nothing but itself
-    names = {layer.name: f"layer_{i}" for i, layer in enumerate(model._flatten_layers())}
+    names = _names(model)
     settings = optimizer.get_config()
     if isinstance(settings.get("learning_rate"), float):
         settings["learning_rate"] = "variable"
@@ -102,6 +102,14 @@ def architecture_key(model: keras.Model, optimizer: keras.Optimizer) -> Hashable
     ]
     parts = [_canonical(model.get_config(), names), type(optimizer).__name__, settings]
     return json.dumps(parts, sort_keys=True, default=str)
+
+
+def _names(model: keras.Model) -> dict[str, str]:
+    """Return a name by place for the name of each layer, and of each operation between them."""
+    layers = list(model._flatten_layers())
+    operations = (operation for layer in layers for operation in getattr(layer, "operations", ()))
+    named = dict.fromkeys(part.name for part in (*layers, *operations))
+    return {name: f"part_{i}" for i, name in enumerate(named)}
 
 
 def _copyable(model: keras.Model) -> bool:

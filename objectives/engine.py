@@ -7,12 +7,14 @@ learning rate from variables, so trials of one architecture share one program, a
 of them pays for the trace. `objectives/architecture.py` says which trials share;
 `objectives/training.py` drives the epochs.
 
-Symbols: n training rows, m validation rows, b rows a batch, P trainable weights.
+Symbols: n training rows, m validation rows, b rows a batch, K classes, P trainable weights.
     x (n, ...), y (n,), w (n,)   features (an array, or a structure of them), labels, row weights
+    z (b,) or (b, K)             logits: one a row for two classes, one a class for more
     theta (P,)                   every trainable weight, one variable after another
 """
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -40,7 +42,8 @@ class Program:
     """The compiled epoch of one architecture, with the variables that change between trials.
 
     Args:
-        model: a stock uncompiled Keras model with one logit; it is copied, not changed.
+        model: a stock uncompiled Keras model with one logit, or one a class; it is copied, not
+            changed.
         optimizer: any unbuilt Keras optimizer; the program keeps it.
         rows: an example of what `epoch` is given: shapes beyond the first axis are compiled in.
     """
@@ -84,6 +87,8 @@ class Program:
         held = [id(v) for v in (*self._variables, *statistics)]
         self._order = [held.index(id(v)) for v in self.model.weights]
         self._best = [tf.Variable(v.value, trainable=False) for v in self._state]
+        x, y, w = tf.nest.map_structure(lambda part: part[:0], (rows.x, rows.y, rows.w))
+        self._no_rows = Rows(x=x, y=y, w=w, x_validation=x)
         self._waits: bool | None = None  # known once traced
         self._epoch = tf.function(
             self._trace_epoch,
@@ -135,10 +140,11 @@ class Program:
                 layer.rate.assign(stock.rate)
 
     def epoch(self, rows: Rows, *, batch_size: int, seed: int, epoch: int) -> tuple[float, Floats]:
-        """Train one epoch; return the mean training loss and the validation logits (m,).
+        """Train one epoch; return the mean training loss and the validation logits.
 
-        The loss is weighted binary cross-entropy in nats a row, dropout on and penalties left out.
-        It is not finite when a step diverged: the epoch stops at that step.
+        The logits are (m,) for two classes and (m, K) for more. The loss is weighted cross-entropy
+        in nats a row, dropout on and penalties left out. It is not finite when a step diverged: the
+        epoch stops at that step.
         """
         if self._waits is None:
             with _one_thread():  # here too: loops are compiled for the executor of the trace
@@ -156,11 +162,29 @@ class Program:
 
     def best_weights(self) -> list[Floats]:
         """Return the kept weights, as `Model.set_weights` of a stock model wants them."""
-        kept = [best.numpy() for best in self._best]
+        return self._unpacked([best.numpy() for best in self._best])
+
+    def last_weights(self) -> list[Floats]:
+        """Return the present weights, as `best_weights` does the kept ones."""
+        return self._unpacked([np.asarray(variable.value) for variable in self._state])
+
+    def score(self, x: Any) -> Floats:
+        """Return the logits of features by the kept weights, which become the present ones.
+
+        It is an epoch without training rows, so nothing is compiled and dropout is off.
+
+        Args:
+            x: features, structured as those of `epoch`; any number of rows.
+        """
+        for variable, best in zip(self._state, self._best, strict=True):
+            variable.assign(best)
+        return self.epoch(replace(self._no_rows, x_validation=x), batch_size=1, seed=0, epoch=0)[1]
+
+    def _unpacked(self, state: list[Floats]) -> list[Floats]:
         if self._flat:
-            parts = np.split(kept[0], np.cumsum(self._sizes)[:-1])
-            kept[:1] = [p.reshape(s) for p, s in zip(parts, self._shapes, strict=True)]
-        return [kept[i] for i in self._order]
+            parts = np.split(state[0], np.cumsum(self._sizes)[:-1])
+            state[:1] = [p.reshape(s) for p, s in zip(parts, self._shapes, strict=True)]
+        return [state[i] for i in self._order]
 
     def _trace_epoch(
         self,
@@ -190,7 +214,7 @@ class Program:
         logits, _ = self.model.stateless_call(
             self._weights(), statistics, x_validation, training=False
         )
-        return total / tf.cast(n, tf.float32), tf.reshape(logits, [-1])
+        return total / tf.cast(n, tf.float32), _by_row(logits)
 
     def _step(self, x: Any, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
         """Update the weights on one batch; return the batch's summed data loss."""
@@ -202,13 +226,13 @@ class Program:
             logits, after, losses = self.model.stateless_call(
                 weights, before, x, training=True, return_losses=True
             )
-            z = tf.cast(tf.reshape(logits, [-1]), tf.float32)
-            total = tf.reduce_sum(w * tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=z))
+            total = tf.reduce_sum(w * _cross_entropy(y, tf.cast(_by_row(logits), tf.float32)))
             mean = total / tf.cast(tf.shape(y)[0], tf.float32)
             objective = self.optimizer.scale_loss(tf.add_n([mean, *losses]) if losses else mean)
         gradients = tape.gradient(
             objective, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
+        gradients = [_dense(g, w.shape) for g, w in zip(gradients, weights, strict=True)]
         for k, i in enumerate(self._penalized):  # d/dw (l1 |w| + l2 w^2), Keras's own subgradient
             penalty = self._l1[k] * tf.sign(weights[i]) + 2 * self._l2[k] * weights[i]
             gradients[i] += self.optimizer.scale_loss(penalty)
@@ -237,6 +261,31 @@ def configure_process(threads: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     tf.config.list_logical_devices()  # looks for the devices now, with all that TensorFlow says
+
+
+def _by_row(logits: tf.Tensor) -> tf.Tensor:
+    """Return one logit a row as (b,), and one a class as they are, (b, K)."""
+    several = logits.shape.rank == 2 and logits.shape[1] > 1
+    return logits if several else tf.reshape(logits, [-1])
+
+
+def _cross_entropy(y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+    """Return the sigmoid's of logits (b,), or the softmax's of logits (b, K), a row. (b,)."""
+    if z.shape.rank == 1:
+        return tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=z)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(y, tf.int32), logits=z)
+
+
+def _dense(gradient: Any, shape: tf.TensorShape) -> tf.Tensor:
+    """Return the gradient as a tensor of its weight's shape.
+
+    That of an embedding is one row for each looked up code. Keras's optimizers would take it like
+    that, but count a code that occurs twice in a batch wrongly: Adam squares its parts, not their
+    sum. The tables are small enough to be updated whole.
+    """
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, shape[0])
 
 
 def _one_thread() -> AbstractContextManager[None]:

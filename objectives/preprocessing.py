@@ -1,15 +1,21 @@
-"""Raw columns in, one float32 matrix out: fitted on the training rows, then fixed.
+"""Raw columns in, a float32 matrix and codes out: fitted on the training rows, then fixed.
 
-    n   rows
-    k   numeric columns that vary           x  (n, k) float32, as read
-    m   numeric columns with gaps           v  (n, n_features) float32, the result
-    c   categorical columns                 L  levels of one categorical column
+    n   rows                            v  (n, n_features) float32, the features
+    k   values of numbers and dates     e  (n, E) int32, the codes
+    m   of these, those with gaps       L  levels of one categorical column
+    p   phases of dates                 E  embedded columns
+    t   text columns
+    c   one-hot columns
 
-The features stand in three blocks, in this order, each in column order:
+The features stand in five blocks, in this order, each in column order, numbers before dates:
 
-    k values       (x - center) / scale, gaps filled with the median, clipped to [-clip, clip]
+    k values       scaled one of two ways (`scaling`), gaps filled with the median
     m indicators   1.0 where the cell was missing
-    c one-hots     [other,] level 1 ... level L
+    2p phases      sine, cosine of each period of a date (`periods`)
+    t texts        1.0 where the cell was filled
+    c one-hots     [other,] level 1 ... level L (`encoding`)
+
+A code is a level's row in the table of vectors that a network learns, 0 for a level without one.
 
 The exported model (`export`) repeats these formulas with Keras operations on raw single-precision
 inputs, so everything numeric here starts from float32 too: a model and its training then agree on
@@ -20,61 +26,34 @@ No TensorFlow is needed. Next: `preparation` for the arrays of a study.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from objectives.columns import categorical, name_columns, numbers, read_column
+from objectives.columns import categorical, name_columns, read_column
+from objectives.encoding import CategoricalColumn, EmbeddedColumn, fit_levels, level_places
 from objectives.errors import DataError
+from objectives.hyperparameters import SCALINGS, Embedding
+from objectives.periods import (
+    DatetimeColumn,
+    cell_days,
+    days_since,
+    fit_datetime,
+    phase_features,
+)
+from objectives.scaling import (
+    CLIP,
+    Float32,
+    NumericColumn,
+    fit_numeric,
+    scale_column,
+    single_precision,
+)
+from objectives.schema import Column, Schema
 
-Float32 = npt.NDArray[np.float32]
-
-# Standard deviations. Further out, one mistyped or heavy-tailed cell would drown its row in every
-# unit it reaches; ten keeps all that ordinary data hold and bounds what a new row can do.
-CLIP = 10.0
-# Below this spread, single-precision arithmetic meets subnormal numbers, which some devices flush.
-MIN_SCALE = 1e-30
-# A level is rare below this many training rows: one row in twenty on tiny tables, five on others.
-# A weight learnt from fewer rows memorises those rows.
-RARE_BELOW = 5
-# Levels of one column that get a place of their own, the most frequent first.
-MAX_LEVELS = 40
-
-
-@dataclass(frozen=True, kw_only=True)
-class NumericColumn:
-    """A numeric column: its value, standardised, and an indicator of its gaps.
-
-    `center` and `scale` are the training rows' mean and standard deviation after filling with
-    `median`, all three exact in float32. A column may give the value, the indicator or both.
-    """
-
-    name: str
-    median: float
-    center: float
-    scale: float
-    has_value: bool
-    has_indicator: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class CategoricalColumn:
-    """A categorical column, one-hot: `levels` (most frequent first; "" is missing) and the rest.
-
-    With `has_other` a first slot stands for every level that is not listed. Without it, training
-    met no such level, the slot's weights would stay as initialised, and an unseen level is all
-    zeros instead.
-    """
-
-    name: str
-    levels: tuple[str, ...]
-    has_other: bool
-
-    @property
-    def width(self) -> int:
-        """Number of features this column gives."""
-        return len(self.levels) + self.has_other
+_Fitted = NumericColumn | CategoricalColumn | EmbeddedColumn | DatetimeColumn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,37 +61,55 @@ class Preprocessing:
     """What was fitted on the training rows; see the module for the order of the features.
 
     Attributes:
-        numeric, categorical: the columns used, each in table order.
+        numeric, categorical, embedded, datetimes, text: the columns used, each in table order.
         clip: bound of a standardised value, in standard deviations.
         dropped: columns left out, with the reason as words.
     """
 
-    numeric: tuple[NumericColumn, ...]
-    categorical: tuple[CategoricalColumn, ...]
+    numeric: tuple[NumericColumn, ...] = ()
+    categorical: tuple[CategoricalColumn, ...] = ()
+    embedded: tuple[EmbeddedColumn, ...] = ()
+    datetimes: tuple[DatetimeColumn, ...] = ()
+    text: tuple[str, ...] = ()
     clip: float = CLIP
     dropped: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def measured(self) -> tuple[NumericColumn, ...]:
+        """The columns that are numbers: numeric ones, and the days of dates."""
+        return self.numeric + tuple(column.days for column in self.datetimes)
+
+    @property
     def values(self) -> tuple[NumericColumn, ...]:
-        """The numeric columns that give a standardised value."""
-        return tuple(column for column in self.numeric if column.has_value)
+        """The measured columns that give a scaled value."""
+        return tuple(column for column in self.measured if column.has_value)
 
     @property
     def indicators(self) -> tuple[NumericColumn, ...]:
-        """The numeric columns that give an indicator of their gaps."""
-        return tuple(column for column in self.numeric if column.has_indicator)
+        """The measured columns that give an indicator of their gaps."""
+        return tuple(column for column in self.measured if column.has_indicator)
+
+    @property
+    def leveled(self) -> tuple[CategoricalColumn | EmbeddedColumn, ...]:
+        """The columns of levels, one-hot ones first."""
+        return (*self.categorical, *self.embedded)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the raw columns that are read, the numeric ones first."""
-        numeric = tuple(column.name for column in self.numeric)
-        return numeric + tuple(column.name for column in self.categorical)
+        """Names of the raw columns that are read, by kind."""
+        names = [column.name for column in self.numeric]
+        names += [column.name for column in self.leveled]
+        names += [column.name for column in self.datetimes]
+        return (*names, *self.text)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """One readable name per feature, in order."""
         names = [column.name for column in self.values]
         names += [f"{column.name} (missing)" for column in self.indicators]
+        for date in self.datetimes:
+            names += [f"{date.name} ({f} of {p})" for p in date.periods for f in ("sine", "cosine")]
+        names += [f"{name} (filled)" for name in self.text]
         for column in self.categorical:
             names += [f"{column.name} (other)"] if column.has_other else []
             names += [f"{column.name} = {level or '(missing)'}" for level in column.levels]
@@ -121,31 +118,59 @@ class Preprocessing:
     @property
     def n_features(self) -> int:
         """Width of the matrix that `transform` gives."""
+        phases = sum(2 * len(column.periods) for column in self.datetimes)
         one_hots = sum(column.width for column in self.categorical)
-        return len(self.values) + len(self.indicators) + one_hots
+        return len(self.values) + len(self.indicators) + phases + len(self.text) + one_hots
 
-    def transform(self, frame: pd.DataFrame) -> Float32:
-        """Turn raw rows into features, (n_rows, n_features) float32, every cell finite.
+    @property
+    def embeddings(self) -> tuple[Embedding, ...]:
+        """The table of vectors that a network needs for each column of codes."""
+        return tuple(
+            Embedding(n_codes=len(column.levels) + 1, dimension=column.dimension)
+            for column in self.embedded
+        )
 
-        Columns that are not used are ignored; unseen levels and missing cells have their place.
+    @property
+    def scalings(self) -> tuple[str, ...]:
+        """The scalings that make a difference."""
+        return SCALINGS if self.values else SCALINGS[:1]
+
+    def transform(self, frame: pd.DataFrame, scaling: str = "standard") -> Float32:
+        """Turn rows into features, (n_rows, n_features) float32, every cell finite.
+
+        Columns may be typed as in `Table.frame` or hold the raw cells of a file. Columns that are
+        not used are ignored; unseen levels and missing cells have their place.
 
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
+        if scaling not in SCALINGS:
+            raise ValueError(f"`scaling` must be one of {SCALINGS}; got {scaling!r}.")
         frame = name_columns(frame)
         check_columns(self.columns, frame)
         out = np.zeros((len(frame), self.n_features), dtype=np.float32)
-        k, m = len(self.values), len(self.indicators)
-        for i, column in enumerate(self.values):
-            out[:, i] = _standardise(column, single_precision(frame[column.name]), self.clip)
-        for i, column in enumerate(self.indicators, start=k):
-            out[:, i] = ~np.isfinite(single_precision(frame[column.name]))
-        start = k + m
+        start = self._measure(frame, scaling, out)
+        for i, name in enumerate(self.text, start=start):
+            out[:, i] = filled_cells(frame[name])
+        start += len(self.text)
         for block in self.categorical:
-            slots = _slots(block, frame[block.name])
-            rows = np.flatnonzero(slots >= 0)
-            out[rows, start + slots[rows]] = 1.0
+            places = level_places(block.levels, frame[block.name], unlisted=-1) + block.has_other
+            rows = np.flatnonzero(places >= 0)
+            out[rows, start + places[rows]] = 1.0
             start += block.width
+        return out
+
+    def codes(self, frame: pd.DataFrame) -> npt.NDArray[np.int32]:
+        """Turn rows, as for `transform`, into codes, (n_rows, E) int32, 0 for an unlisted level.
+
+        Raises:
+            DataError: a column is missing.
+        """
+        frame = name_columns(frame)
+        check_columns(tuple(column.name for column in self.embedded), frame)
+        out = np.zeros((len(frame), len(self.embedded)), dtype=np.int32)
+        for i, column in enumerate(self.embedded):
+            out[:, i] = level_places(column.levels, frame[column.name], unlisted=-1) + 1
         return out
 
     def to_json(self) -> str:
@@ -157,18 +182,54 @@ class Preprocessing:
         """Return the value that `to_json` wrote."""
         stored = json.loads(text)
         return cls(
-            numeric=tuple(NumericColumn(**column) for column in stored["numeric"]),
+            numeric=tuple(_numeric(column) for column in stored["numeric"]),
             categorical=tuple(
                 CategoricalColumn(**{**column, "levels": tuple(column["levels"])})
                 for column in stored["categorical"]
             ),
+            embedded=tuple(
+                EmbeddedColumn(**{**column, "levels": tuple(column["levels"])})
+                for column in stored["embedded"]
+            ),
+            datetimes=tuple(
+                DatetimeColumn(**{**column, "days": _numeric(column["days"])})
+                for column in stored["datetimes"]
+            ),
+            text=tuple(stored["text"]),
             clip=stored["clip"],
             dropped=stored["dropped"],
         )
 
+    def _measure(self, frame: pd.DataFrame, scaling: str, out: Float32) -> int:
+        """Fill values, indicators and phases; return how many features these are."""
+        value, indicator = 0, len(self.values)
+        phase = indicator + len(self.indicators)
+        dates = {date.name: date for date in self.datetimes}
+        for column in self.measured:
+            date = dates.get(column.name)
+            if date is None:
+                x = single_precision(frame[column.name])
+            else:
+                days = cell_days(frame[column.name], date.order)
+                x = days_since(date.origin, days)
+                stop = phase + 2 * len(date.periods)
+                out[:, phase:stop] = phase_features(date, days)
+                phase = stop
+            if column.has_value:
+                out[:, value] = scale_column(column, x, scaling, self.clip)
+                value += 1
+            if column.has_indicator:
+                out[:, indicator] = ~np.isfinite(x)
+                indicator += 1
+        return phase
 
-def fit_preprocessing(frame_train: pd.DataFrame) -> Preprocessing:
+
+def fit_preprocessing(frame_train: pd.DataFrame, schema: Schema | None = None) -> Preprocessing:
     """Fit every statistic on these rows and on no others.
+
+    Args:
+        frame_train: the training rows, typed as in `Table.frame`.
+        schema: what its columns hold; taken from the cells when None.
 
     Raises:
         DataError: no rows, or not one column of use.
@@ -176,35 +237,36 @@ def fit_preprocessing(frame_train: pd.DataFrame) -> Preprocessing:
     frame = name_columns(frame_train)
     if len(frame) == 0:
         raise DataError("preprocessing needs training rows; got none. Give a table with rows.")
-    numeric: list[NumericColumn] = []
-    categories: list[CategoricalColumn] = []
-    dropped: dict[str, str] = {}
-    for name in frame.columns:
-        column = read_column(frame[name])
-        fitted: NumericColumn | CategoricalColumn | str
-        if column.dtype == np.float64:
-            fitted = _fit_numeric(str(name), single_precision(column))
+    told = {column.name: column for column in schema.columns} if schema else {}
+    dropped = {name: column.why for name, column in told.items() if column.kind == "dropped"}
+    fitted: list[_Fitted] = []
+    text: list[str] = []
+    for name in (str(name) for name in frame.columns):
+        column = _fit_column(name, frame[name], told.get(name))
+        if column is None:
+            text.append(name)
+        elif isinstance(column, str):
+            dropped[name] = column
         else:
-            fitted = _fit_categorical(str(name), column)
-        if isinstance(fitted, NumericColumn):
-            numeric.append(fitted)
-        elif isinstance(fitted, CategoricalColumn):
-            categories.append(fitted)
-        else:
-            dropped[str(name)] = fitted
-    if not numeric and not categories:
-        reasons = "; ".join(f"`{name}`: {reason}" for name, reason in list(dropped.items())[:5])
-        raise DataError(
-            f"at least one column must tell rows apart; got none ({reasons or 'no columns'}). "
-            "Add columns that vary and repeat."
-        )
-    return Preprocessing(numeric=tuple(numeric), categorical=tuple(categories), dropped=dropped)
+            fitted.append(column)
+    if not fitted and not text:
+        raise _none_of_use(dropped)
+    return Preprocessing(
+        numeric=tuple(column for column in fitted if isinstance(column, NumericColumn)),
+        categorical=tuple(column for column in fitted if isinstance(column, CategoricalColumn)),
+        embedded=tuple(column for column in fitted if isinstance(column, EmbeddedColumn)),
+        datetimes=tuple(column for column in fitted if isinstance(column, DatetimeColumn)),
+        text=tuple(text),
+        dropped=dropped,
+    )
 
 
-def single_precision(series: pd.Series) -> Float32:
-    """Return a numeric column as float32; a number too large for it becomes infinite."""
-    with np.errstate(over="ignore"):
-        return numbers(series).astype(np.float32)
+def filled_cells(series: pd.Series) -> npt.NDArray[np.bool_]:
+    """Return which cells of a text column, typed or raw, hold anything. (n,)."""
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return categorical(series).notna().to_numpy()
+    present = series.notna().to_numpy()
+    return present & (series.astype(object) != "").to_numpy()
 
 
 def check_columns(wanted: tuple[str, ...], frame: pd.DataFrame) -> None:
@@ -219,56 +281,29 @@ def check_columns(wanted: tuple[str, ...], frame: pd.DataFrame) -> None:
         )
 
 
-def _fit_numeric(name: str, x: Float32) -> NumericColumn | str:
-    finite = np.isfinite(x)
-    if not finite.any():
-        return "no number in the training rows"
-    median = np.median(x[finite].astype(np.float64)).astype(np.float32)
-    filled = np.where(finite, x, median).astype(np.float64)
-    center, scale = np.float32(filled.mean()), np.float32(filled.std())
-    # Rounding can leave a constant column a spread in its last digit: compare the cells as well.
-    varies = bool(scale >= MIN_SCALE and np.ptp(filled) > 0)
-    gaps = not finite.all()
-    if not varies and not gaps:
-        return "the same in every training row"
-    return NumericColumn(
-        name=name,
-        median=float(median),
-        center=float(center) if varies else 0.0,
-        scale=float(scale) if varies else 1.0,
-        has_value=varies,
-        has_indicator=gaps,
+def _fit_column(name: str, series: pd.Series, told: Column | None) -> _Fitted | str | None:
+    """Fit one column; None for a text column of use, words for a column of none."""
+    if told is not None and told.kind == "dropped":
+        return told.why
+    if told is not None and told.kind == "datetime":
+        order = told.order or "YMD"
+        return fit_datetime(name, cell_days(series, order), order)
+    if told is not None and told.kind == "text":
+        return None if len(set(filled_cells(series))) == 2 else "the same in every training row"
+    column = read_column(series) if told is None else series
+    if told.kind == "numeric" if told else column.dtype == np.float64:
+        return fit_numeric(name, single_precision(column))
+    return fit_levels(name, categorical(column))
+
+
+def _none_of_use(dropped: Mapping[str, str]) -> DataError:
+    reasons = "; ".join(f"`{name}`: {reason}" for name, reason in list(dropped.items())[:5])
+    return DataError(
+        f"at least one column must tell rows apart; got none ({reasons or 'no columns'}). "
+        "Add columns that vary and repeat."
     )
 
 
-def _fit_categorical(name: str, column: pd.Series) -> CategoricalColumn | str:
-    levels = ["", *(str(level) for level in column.cat.categories)]
-    counts = np.bincount(column.cat.codes.to_numpy(np.int64) + 1, minlength=len(levels))
-    seen = int(np.count_nonzero(counts))
-    if seen == 1:
-        return "the same in every training row"
-    rare_below = min(RARE_BELOW, max(2, len(column) // 20))
-    order = sorted(range(len(levels)), key=lambda i: (-counts[i], levels[i]))
-    kept = tuple(levels[i] for i in order[:MAX_LEVELS] if counts[i] >= rare_below)
-    if not kept:
-        return f"{seen} different texts and none in {rare_below} or more training rows"
-    return CategoricalColumn(name=name, levels=kept, has_other=len(kept) < seen)
-
-
-def _standardise(column: NumericColumn, x: Float32, clip: float) -> Float32:
-    # Every operation in float32, in the order of the exported graph.
-    filled = np.where(np.isfinite(x), x, np.float32(column.median))
-    with np.errstate(over="ignore"):  # a difference beyond float32 is infinite, and clipped
-        value = (filled - np.float32(column.center)) / np.float32(column.scale)
-    clipped: Float32 = np.clip(value, -np.float32(clip), np.float32(clip))
-    return clipped
-
-
-def _slots(column: CategoricalColumn, series: pd.Series) -> npt.NDArray[np.int64]:
-    """Return the place of each row within the column's one-hot block, -1 for none."""
-    places = {level: i + column.has_other for i, level in enumerate(column.levels)}
-    unlisted = 0 if column.has_other else -1
-    typed = categorical(series)
-    slots = [places.get(str(level), unlisted) for level in typed.cat.categories]
-    slots.append(places.get("", unlisted))  # code -1: missing
-    return np.array(slots, dtype=np.int64)[typed.cat.codes.to_numpy()]
+def _numeric(stored: Mapping[str, Any]) -> NumericColumn:
+    knots, normals = tuple(stored["knots"]), tuple(stored["normals"])
+    return NumericColumn(**{**stored, "knots": knots, "normals": normals})

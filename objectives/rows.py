@@ -1,4 +1,7 @@
-"""The rows an epoch walks over, as tensors. Next: `engine.py` compiles the epoch."""
+"""The rows an epoch walks over, as tensors. Next: `engine.py` compiles the epoch.
+
+Symbols: n training rows, m validation rows.
+"""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -15,8 +18,8 @@ Floats = NDArray[np.float32]
 class Rows:
     """What an epoch walks over, on the device. Feature structures must match the model's inputs."""
 
-    x: Any  # (n, ...) tensor, or a structure of them
-    y: tf.Tensor  # (n,) float32 labels, 0 or 1
+    x: Any  # (n, ...) tensor, or a structure of them, such as {"features": ..., "codes": ...}
+    y: tf.Tensor  # (n,) float32 labels: 0 or 1, or a class in [0, K)
     w: tf.Tensor  # (n,) float32 weights of the rows in the loss
     x_validation: Any  # (m, ...)
 
@@ -27,10 +30,18 @@ class Rows:
         return str(tf.nest.map_structure(lambda p: (tuple(p.shape[1:]), p.dtype.name), features))
 
 
-def place(x: Any, y: Floats, x_validation: Any, w: Floats | None = None) -> Rows:
+def place(
+    x: Any, y: NDArray[Any], x_validation: Any, w: NDArray[np.floating[Any]] | None = None
+) -> Rows:
     """Return the arrays as tensors; without `w` every row weighs 1.
 
     Features that are mapped from a file stay mapped, so that workers share one copy of them.
+
+    Args:
+        x: (n, ...) array, or a structure of them.
+        y: (n,) labels, 0 or 1 or a class in [0, K), as integers or floats.
+        x_validation: (m, ...) of the structure of `x`.
+        w: (n,) weights of the rows in the loss, >= 0.
     """
     return Rows(
         x=tf.nest.map_structure(_tensor, x),

@@ -2,6 +2,9 @@
 
 `Training.epochs` is a generator, so whoever walks it decides whether to go on: pruning and Ctrl-C
 need no callbacks. An epoch itself is one call of `objectives/engine.py`.
+
+Symbols: m validation rows, K classes.
+    logits (m,) or (m, K)   one a row for two classes, one a class for more
 """
 
 import math
@@ -14,23 +17,26 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from objectives.architecture import penalties
+from objectives.chance import histogram_auc
 from objectives.metrics import Metrics, evaluate, log_loss, probabilities, roc_auc
 from objectives.programs import Programs
 from objectives.rows import Rows
+from objectives.signs import Layer, Signs, class_counts, share_of_small, spread, stride
 
-# Below this standard deviation of the predicted probabilities the output is a constant in all but
-# name: dead networks were measured at 0 to 2e-5, living ones at 0.19 (.docs/log.md).
-CONSTANT_OUTPUT = 1e-3
+# Training rows that are scored once at the end, to compare with the validation rows. Their ROC-AUC
+# is then known to 0.01 or so, a fifth of the least gap that is called overfitting.
+TRAINING_ROWS = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One epoch's record. Losses are binary cross-entropy, nats a row, penalties left out."""
+    """One epoch's record. Losses are cross-entropy, nats a row, penalties left out."""
 
     number: int  # 1-based
     training_loss: float  # mean over the epoch's steps, dropout on, row weights applied
     validation_loss: float
-    validation_auc: float  # exact ROC-AUC, [0, 1]
+    validation_auc: float  # exact ROC-AUC, of K > 2 classes the mean one against the rest, [0, 1]
     best_auc: float  # largest validation_auc so far
 
 
@@ -41,8 +47,9 @@ class Outcome:
     metrics: Metrics | None  # None where no epoch ended with finite scores
     best_epoch: int  # 1-based; 0 where metrics is None
     epochs: tuple[Epoch, ...]
-    verdict: str  # "healthy", "collapsed" or "diverged"
+    diverged: bool  # the epoch after the last of them was not finite
     seconds: float
+    logits: NDArray[np.float32] | None  # (m,) or (m, K); None where metrics is None
 
 
 class Training:
@@ -52,10 +59,10 @@ class Training:
     architecture has begun with the same programs.
 
     Args:
-        model: a stock uncompiled Keras model with one logit.
+        model: a stock uncompiled Keras model with one logit, or one a class.
         optimizer: an unbuilt Keras optimizer.
         rows: training rows and validation features, placed on the device.
-        y_validation: (m,) labels, 0 or 1, of both classes.
+        y_validation: (m,) labels, 0 or 1 or a class in [0, K), of every class.
         programs: the cache of compiled programs.
         batch_size: rows a step, >= 1; the last batch of an epoch takes what is left.
         max_epochs: epochs at most, >= 1.
@@ -91,6 +98,9 @@ class Training:
         self._best_logits: NDArray[np.float32] | None = None
         self._best_epoch = 0
         self._diverged = False
+        self._spreads: list[float] = []
+        self._kernels = _kernels(model)
+        self._n_classes = max(2, model.output_shape[-1])
 
     def epochs(self) -> Iterator[Epoch]:
         """Train, and yield a record as each epoch ends, until early stopping or divergence."""
@@ -115,25 +125,21 @@ class Training:
                 best_auc=best_auc,
             )
             self._epochs.append(epoch)
+            self._spreads.append(spread(probabilities(logits)))
             yield epoch
             if number - self._best_epoch >= self._patience:
                 return
 
     def outcome(self) -> Outcome:
         """Return the result at the best epoch so far."""
-        metrics = None
-        verdict = "diverged" if self._diverged else "healthy"
-        if self._best_logits is not None:
-            metrics = evaluate(self._y, self._best_logits)
-            spread = float(np.std(probabilities(self._best_logits)))
-            if not self._diverged and spread < CONSTANT_OUTPUT:
-                verdict = "collapsed"
+        best = self._best_logits
         return Outcome(
-            metrics=metrics,
+            metrics=evaluate(self._y, best) if best is not None else None,
             best_epoch=self._best_epoch,
             epochs=tuple(self._epochs),
-            verdict=verdict,
+            diverged=self._diverged,
             seconds=time.perf_counter() - self._began,
+            logits=best,
         )
 
     def weights(self) -> list[NDArray[np.float32]]:
@@ -150,6 +156,52 @@ class Training:
             )
         return self._program.best_weights()
 
+    def signs(self) -> Signs:
+        """Return what to judge this training by. Call it last: it ends the training."""
+        self._check_turn()
+        best, program = self._best_logits, self._program
+        auc = keras_auc = None
+        layers = last_layers = self._layers(program.last_weights())
+        if best is not None:
+            auc, keras_auc = roc_auc(self._y, best), histogram_auc(self._y, probabilities(best))
+            layers = self._layers(program.best_weights())
+        return Signs(
+            diverged=self._diverged,
+            epochs=len(self._epochs),
+            best_epoch=self._best_epoch,
+            roc_auc=auc,
+            training_auc=self._training_auc() if best is not None else None,
+            keras_auc=keras_auc,
+            counts=class_counts(self._y, self._n_classes),
+            spreads=tuple(self._spreads),
+            training_losses=tuple(epoch.training_loss for epoch in self._epochs),
+            validation_losses=tuple(epoch.validation_loss for epoch in self._epochs),
+            layers=layers,
+            last_layers=last_layers,
+        )
+
+    def _training_auc(self) -> float | None:
+        """Return the ROC-AUC of the best weights on some training rows, dropout off."""
+        x, y = self._rows.x, self._rows.y
+        step = stride(len(y), TRAINING_ROWS)
+        if step > 1:
+            x, y = keras.tree.map_structure(lambda part: part[::step], (x, y))
+        auc = roc_auc(y.numpy(), self._program.score(x))
+        return auc if math.isfinite(auc) else None
+
+    def _layers(self, weights: list[NDArray[np.float32]]) -> tuple[Layer, ...]:
+        return tuple(
+            Layer(
+                name=name,
+                small=share_of_small(weights[i]),
+                start=start,
+                end=float(np.mean(np.abs(weights[i]))),
+                l1=l1,
+                l2=l2,
+            )
+            for i, name, start, (l1, l2) in self._kernels
+        )
+
     def _check_turn(self) -> None:
         if self._program.starts != self._turn:
             raise RuntimeError(
@@ -157,3 +209,18 @@ class Training:
                 "architecture has taken them over. Finish a training, `weights` included, before "
                 "you begin the next with the same programs."
             )
+
+
+def _kernels(model: keras.Model) -> list[tuple[int, str, float, tuple[float, float]]]:
+    """Return the place, layer, mean absolute start and strengths of each kernel and table."""
+    places = {id(variable): i for i, variable in enumerate(model.weights)}
+    return [
+        (
+            places[id(variable)],
+            variable.path.split("/")[-2],
+            float(np.mean(np.abs(variable.numpy()))),
+            strengths or (0.0, 0.0),
+        )
+        for variable, strengths in zip(model.trainable_variables, penalties(model), strict=True)
+        if len(variable.shape) > 1
+    ]

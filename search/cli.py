@@ -39,6 +39,47 @@ Data = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
+Target = Annotated[
+    str | None,
+    typer.Option(metavar="COL", help='Column to predict. [default: the one called "target"]'),
+]
+Positive = Annotated[
+    str | None,
+    typer.Option(metavar="LABEL", help="The positive one of two classes. [default: see README]"),
+]
+Categorical = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COL", help="A column to read as categories; may be repeated."),
+]
+Numeric = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COL", help="A column to read as numbers; may be repeated."),
+]
+Drop = Annotated[
+    list[str] | None, typer.Option(metavar="COL", help="A column to leave out; may be repeated.")
+]
+Weight = Annotated[
+    str | None,
+    typer.Option(metavar="COL", help="Column that says how much a row counts in the loss."),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(metavar="COL", help="Column whose equal rows stay on one side of the split."),
+]
+Time = Annotated[
+    str | None,
+    typer.Option(metavar="COL", help="Column to split by: the latest rows judge the others."),
+]
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        metavar="K",
+        help="Folds of cross-validation; 1 for one split. [default: 5 below 2,000 rows, else 1]",
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(metavar="N", help="Seed of the split, the sampler and the training.")
+]
 TrialNumber = Annotated[
     int | None, typer.Option("--trial", metavar="N", help="Number of a trial, from 0.")
 ]
@@ -70,10 +111,7 @@ def launch(
         str,
         typer.Argument(metavar="DATA", help="A CSV or Parquet file, or `breast-cancer`."),
     ] = "breast-cancer",
-    target: Annotated[
-        str | None,
-        typer.Option(metavar="COL", help='Column to predict. [default: the one called "target"]'),
-    ] = None,
+    target: Target = None,
     study: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Name of the study. [default: made from the data's]"),
@@ -89,9 +127,7 @@ def launch(
     workers: Annotated[
         int, typer.Option(metavar="N", help="Processes that train, one thread each.")
     ] = 1,
-    seed: Annotated[
-        int, typer.Option(metavar="N", help="Seed of the split, the sampler and the training.")
-    ] = 0,
+    seed: Seed = 0,
     sampler: Annotated[str, typer.Option(metavar="NAME", help="tpe, random, gp or cmaes.")] = "tpe",
     pruner: Annotated[
         str, typer.Option(metavar="NAME", help="median, hyperband or none.")
@@ -101,6 +137,14 @@ def launch(
         int,
         typer.Option(metavar="N", help="Epochs without a better ROC-AUC before a trial stops."),
     ] = 10,
+    folds: Folds = None,
+    positive: Positive = None,
+    categorical: Categorical = None,
+    numeric: Numeric = None,
+    drop: Drop = None,
+    weight: Weight = None,
+    group: Group = None,
+    time: Time = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a study and run it to its budget."""
@@ -119,8 +163,54 @@ def launch(
         pruner=pruner,
         max_epochs=max_epochs,
         patience=patience,
+        folds=folds,
+        positive=positive,
+        categorical=categorical or (),
+        numeric=numeric or (),
+        drop=drop or (),
+        weight=weight,
+        group=group,
+        time=time,
     )
     print_end(found, as_json=as_json)
+
+
+@app.command()
+@answering
+def inspect(
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="A CSV or Parquet file, or `breast-cancer`.")
+    ],
+    target: Target = None,
+    seed: Seed = 0,
+    folds: Folds = None,
+    positive: Positive = None,
+    categorical: Categorical = None,
+    numeric: Numeric = None,
+    drop: Drop = None,
+    weight: Weight = None,
+    group: Group = None,
+    time: Time = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a table holds and what could ruin an answer; nothing is searched."""
+    from search import inspecting
+    from search.terminal import print_inspection
+
+    roles = inspecting.make_roles(
+        positive=positive,
+        categorical=categorical or (),
+        numeric=numeric or (),
+        drop=drop or (),
+        weight=weight,
+        group=group,
+        time=time,
+    )
+    found = inspecting.inspect(data, target, roles, seed=seed, folds=folds, shown=True)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print_inspection(console(), found)
 
 
 @app.command()
@@ -210,9 +300,45 @@ def show(
 
 @app.command()
 @answering
+def explain(
+    study: StudyName,
+    trial: TrialNumber = None,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say in three sentences what became of a trial, and what to change."""
+    from search import explaining
+    from search.terminal import print_explanations
+    from storage.database import open_database
+
+    found = explaining.explain(open_database(storage, create=False), study, trial)
+    if as_json:
+        print_json({"study": study, "explanations": [each.to_json() for each in found]})
+    else:
+        print_explanations(console(), found)
+
+
+@app.command()
+@answering
 def dashboard(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            envvar="DAMPEN_TOKEN",
+            show_envvar=False,
+            help="What visitors must show. [default: $DAMPEN_TOKEN; made if others can reach it]",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Another name it is called by, a proxy's say; may be repeated."
+        ),
+    ] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Refuse every change.")] = False,
     storage: Storage = None,
 ) -> None:
     """Browse the studies in optuna-dashboard. Ctrl-C ends it."""
@@ -221,7 +347,15 @@ def dashboard(
     def ready(address: str) -> None:
         typer.echo(f"The dashboard is at {address} (Ctrl-C ends it)", err=True)
 
-    serve(storage, host=host, port=port, on_ready=ready)
+    serve(
+        storage,
+        host=host,
+        port=port,
+        token=token,
+        allowed_hosts=allow_host or (),
+        read_only=read_only,
+        on_ready=ready,
+    )
 
 
 @app.command()
@@ -230,22 +364,43 @@ def export(
     study: StudyName,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FILE", help="File to write, ending in .keras."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="File to write, ending in .keras or .onnx."
+        ),
     ],
+    trial: Annotated[
+        int | None,
+        typer.Option("--trial", metavar="N", help="Number of the trial. [default: the best one]"),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="keras, savedmodel or onnx.")
+    ] = "keras",
+    storage: Storage = None,
+) -> None:
+    """Write a trained model that takes the raw table."""
+    from search.exporting import export as export_trial
+
+    number = export_trial(study, output, trial=trial, form=form, storage=storage)
+    card = output.with_suffix(".json")
+    typer.echo(
+        f"Wrote trial {number} of {study} to {output}, and its model card to {card}", err=True
+    )
+
+
+@app.command()
+@answering
+def code(
+    study: StudyName,
     trial: Annotated[
         int | None,
         typer.Option("--trial", metavar="N", help="Number of the trial. [default: the best one]"),
     ] = None,
     storage: Storage = None,
 ) -> None:
-    """Write a trained model that takes the raw table."""
-    from search.exporting import export as export_trial
+    """Print a trial as a plain Keras script."""
+    from search.coding import script
 
-    number = export_trial(study, output, trial=trial, storage=storage)
-    card = output.with_suffix(".json")
-    typer.echo(
-        f"Wrote trial {number} of {study} to {output}, and its model card to {card}", err=True
-    )
+    typer.echo(script(study, trial=trial, storage=storage), nl=False)
 
 
 @app.command()
@@ -262,8 +417,10 @@ def predict(
     """Score new rows with an exported model."""
     from search.predicting import predict_file
 
-    rows = predict_file(model, data, output)
-    typer.echo(f"Wrote {rows} predictions to {output}", err=True)
+    done = predict_file(model, data, output)
+    for note in done.notes:
+        typer.echo(note, err=True)
+    typer.echo(f"Wrote {done.rows} predictions to {output}", err=True)
 
 
 @app.command()

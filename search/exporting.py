@@ -8,24 +8,31 @@ from pathlib import Path
 
 from objectives.preparation import load_prepared
 from objectives.quiet import load_tensorflow
-from search.errors import TrialError
-from search.figures import best_trial, find_trial, trial_figures
+from search.figures import complete_trial, trial_figures
 from search.settings import Settings
 from search.space import hyperparameters
-from search.study import same_data
+from search.study import prepared_folder, same_table
 from search.weights import WEIGHTS_FILE, unpack
 from storage.artifacts import find_artifact
 from storage.database import open_database
 from storage.studies import load_study
 
 
-def export(study: str, path: Path, *, trial: int | None = None, storage: str | None = None) -> int:
+def export(
+    study: str,
+    path: Path,
+    *,
+    trial: int | None = None,
+    form: str = "keras",
+    storage: str | None = None,
+) -> int:
     """Write a trial's model, and its model card beside it; return the trial's number.
 
     Args:
         study: name of the study.
-        path: of the file to write, ending in `.keras`.
+        path: of the file to write, ending in `.keras` or `.onnx`; of a SavedModel's folder.
         trial: number of the trial; the best one unless told.
+        form: keras, savedmodel or onnx.
         storage: a database URL, as for `launch`.
 
     Raises:
@@ -36,32 +43,37 @@ def export(study: str, path: Path, *, trial: int | None = None, storage: str | N
     db = open_database(storage, create=False)
     record = load_study(db, study)
     settings = Settings.from_json(record.settings)
-    chosen = best_trial(db, record) if trial is None else find_trial(db, record, trial)
+    chosen = complete_trial(db, record, trial)
     figures = trial_figures(db, study, chosen.number)
-    if figures.state != "complete":
-        raise TrialError(
-            f"only a complete trial has a trained model; trial {chosen.number} of `{study}` is "
-            f"{figures.state}. `dampen show {study}` lists the best ones."
-        )
     file = find_artifact(db, chosen._trial_id, WEIGHTS_FILE)
-    prepared = load_prepared(same_data(db, record, settings))
+    table = same_table(db, record, settings)
+    prepared = load_prepared(prepared_folder(db, record, settings, table))
 
     load_tensorflow()  # it takes seconds, so everything that can be refused comes before
     from objectives.export import export_model
     from objectives.network import build_network
 
-    network = build_network(prepared.x_train.shape[1], hyperparameters(chosen.params), seed=0)
-    network.set_weights(unpack(file))
+    hyper = hyperparameters(chosen.params)
+    networks = []
+    for weights in unpack(file):
+        network = build_network(prepared.inputs, hyper, seed=0)
+        network.set_weights(weights)
+        networks.append(network)
     export_model(
-        network,
-        prepared.preprocessing,
+        networks,
+        [fold.preprocessing for fold in prepared.folds],
         path,
+        form=form,
+        scaling=hyper.scaling,
         card={
             "target": settings.data.target,
             "labels": list(settings.data.labels),
             "study": study,
             "trial": chosen.number,
             "validation": figures.metrics,
+            "standard_error": figures.standard_error,
+            "folds": settings.folds,
+            "class_weight": hyper.class_weight,
             "network": figures.network,
             "versions": settings.versions,
         },

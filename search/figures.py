@@ -5,6 +5,7 @@ is computed here that training did not leave behind, except the importances.
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -41,18 +42,23 @@ class TrialFigures:
 
     number: int
     state: str  # complete, pruned, failed, running or waiting
-    value: float | None  # validation ROC-AUC at the best epoch
+    value: float | None  # validation ROC-AUC at the best epoch; the mean of the folds
+    standard_error: float | None  # of the value, over folds; None for one split
     params: dict[str, Any]  # as Optuna drew them
     network: dict[str, Any]  # what they mean: widths, and strengths that are 0 when off
     metrics: dict[str, Any]  # roc_auc, accuracy, f1, log_loss, confusion_matrix
     epochs: int | None
     best_epoch: int | None
     seconds: float | None
-    verdict: str | None  # healthy, collapsed or diverged
+    verdict: str | None  # healthy, collapsed, overfit, underfit, diverged or unlucky
+    evidence: str | None  # for the verdict, in a sentence
+    diagnosis: dict[str, Any]  # and in numbers
     reason: str | None  # why it was pruned or failed
     worker: str | None  # host:process:... of the worker that runs or ran it
     attempts: int  # how often it was begun; more than 1 when workers died
-    learning_curve: dict[str, list[float]]  # per epoch: training_loss, validation_loss, ..._auc
+    learning_curve: dict[str, Any]  # per epoch: training_loss, validation_loss, ..._auc
+    labels: list[str]  # of the classes, as the rows of the confusion matrix
+    folds: list[dict[str, Any]]  # each: roc_auc, epochs, best_epoch, diverged; empty for one split
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON values."""
@@ -70,6 +76,7 @@ class StudyFigures:
     seed: int
     planned_trials: int
     trials: dict[str, int]  # counts by state
+    verdicts: dict[str, int]  # counts of the trials that ended complete or pruned; most first
     best: dict[str, Any] | None  # number, value, params, network, metrics
     top: tuple[dict[str, Any], ...]  # the best few, best first, as `best`
     importances: dict[str, float]  # parameter -> share, largest first; empty below 2 trials
@@ -106,6 +113,7 @@ def study_figures(db: Database, name: str) -> StudyFigures:
         seed=settings.seed,
         planned_trials=summary.planned_trials,
         trials=asdict(summary.counts),
+        verdicts=count_verdicts(evaluation.evaluation for evaluation in evaluations.values()),
         best=top[0] if top else None,
         top=top,
         importances=_importances(study, len(complete)),
@@ -123,7 +131,8 @@ def trial_figures(db: Database, name: str, number: int) -> TrialFigures:
     Raises:
         StudyNotFoundError, TrialError: there is no such study or trial.
     """
-    trial = find_trial(db, load_study(db, name), number)
+    record = load_study(db, name)
+    trial = find_trial(db, record, number)
     stored = read_evaluation(db, trial._trial_id)
     worker_id, attempts = read_owner(db, trial._trial_id)
     evaluation = stored.evaluation if stored else {}
@@ -131,6 +140,7 @@ def trial_figures(db: Database, name: str, number: int) -> TrialFigures:
         number=number,
         state=STATE_NAMES[trial.state],
         value=trial.value,
+        standard_error=evaluation.get("standard_error"),
         params=dict(trial.params),
         network=_network(trial),
         metrics=evaluation.get("metrics", {}),
@@ -138,11 +148,21 @@ def trial_figures(db: Database, name: str, number: int) -> TrialFigures:
         best_epoch=evaluation.get("best_epoch"),
         seconds=evaluation.get("seconds"),
         verdict=evaluation.get("verdict"),
+        evidence=evaluation.get("evidence"),
+        diagnosis=evaluation.get("diagnosis", {}),
         reason=evaluation.get("reason") or trial.user_attrs.get("error"),
         worker=worker_id,
         attempts=attempts,
         learning_curve=stored.learning_curve if stored else {},
+        labels=list(Settings.from_json(record.settings).data.labels),
+        folds=evaluation.get("folds", []),
     )
+
+
+def count_verdicts(evaluations: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """Return how many trials have each verdict, most first; a failed trial has none."""
+    found = Counter(str(each["verdict"]) for each in evaluations if "verdict" in each)
+    return dict(found.most_common())
 
 
 def find_trial(db: Database, record: StudyRecord, number: int) -> FrozenTrial:
@@ -174,6 +194,23 @@ def best_trial(db: Database, record: StudyRecord) -> FrozenTrial:
             f"`dampen resume {record.name}` goes on with it."
         )
     return min(trials, key=lambda t: (-_value(t), t.number))
+
+
+def complete_trial(db: Database, record: StudyRecord, number: int | None) -> FrozenTrial:
+    """Return a trial that has a trained model; the best one for None.
+
+    Raises:
+        TrialError: there is none, or it is not complete.
+    """
+    if number is None:
+        return best_trial(db, record)
+    trial = find_trial(db, record, number)
+    if trial.state != TrialState.COMPLETE:
+        raise TrialError(
+            f"only a complete trial has a trained model; trial {number} of `{record.name}` is "
+            f"{STATE_NAMES[trial.state]}. `dampen show {record.name}` lists the best ones."
+        )
+    return trial
 
 
 def summary_json(summary: StudySummary) -> dict[str, Any]:
@@ -233,6 +270,7 @@ def _brief(trial: FrozenTrial, evaluation: dict[str, Any]) -> dict[str, Any]:
     return {
         "number": trial.number,
         "value": trial.value,
+        "standard_error": evaluation.get("standard_error"),
         "params": dict(trial.params),
         "network": _network(trial),
         "metrics": evaluation["metrics"],

@@ -13,7 +13,7 @@ from objectives.quiet import quietly
 from search.errors import Interrupted
 from search.progress import Progress
 from search.settings import Settings
-from search.study import Study, same_data
+from search.study import Study, prepared_folder, same_table
 from search.worker_process import heartbeat_seconds, leave_on_signal, worker_environment
 from storage.database import open_database
 from storage.drive import drive_warning
@@ -43,7 +43,8 @@ def join(study: str, *, storage: str | None = None, data: Path | None = None) ->
     patience = Patience(limit_seconds=PATIENCE_SECONDS, say=_say, over=stop)
     db = open_database(storage, create=False, patience=patience)
     record = load_study(db, study)
-    folder = same_data(db, record, Settings.from_json(record.settings), data)
+    settings = Settings.from_json(record.settings)
+    folder = prepared_folder(db, record, settings, same_table(db, record, settings, data))
     os.environ.update(worker_environment(db.url))  # before TensorFlow reads it
     with quietly():
         from search.worker import run_worker

@@ -4,14 +4,23 @@ Loads TensorFlow. Batches are written as they come, so neither file has to fit i
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from objectives.errors import DataError
 from objectives.quiet import load_tensorflow
 
 
-def predict_file(model: Path, data: Path, output: Path) -> int:
-    """Write `probability` (of the positive class) and `label` for each row; return their number.
+@dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """What came of scoring a file."""
+
+    rows: int
+    notes: tuple[str, ...]  # sentences about what was odd in it
+
+
+def predict_file(model: Path, data: Path, output: Path) -> Predicted:
+    """Write `probability_<label>` of each class and `label` for each row.
 
     Args:
         model: an exported `.keras` file, its model card beside it.
@@ -27,9 +36,11 @@ def predict_file(model: Path, data: Path, output: Path) -> int:
             "Make the folder, or choose another with -o."
         )
     load_tensorflow()
+    from objectives.remarks import Remarks
     from objectives.scoring import predict_batches
 
-    batches = predict_batches(model, data)
+    remarks = Remarks()
+    batches = predict_batches(model, data, remarks=remarks)
     beside = output.with_name(f".{output.name}.{os.getpid()}")
     rows = 0
     try:
@@ -40,4 +51,4 @@ def predict_file(model: Path, data: Path, output: Path) -> int:
         beside.replace(output)
     finally:
         beside.unlink(missing_ok=True)
-    return rows
+    return Predicted(rows=rows, notes=remarks.notes())

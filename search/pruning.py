@@ -1,7 +1,9 @@
 """Which trials are stopped early, and at which epochs they are asked.
 
 A trial reports its best validation ROC-AUC at rungs, not at every epoch: a report is a transaction,
-and a small trial takes less time than fifty of them.
+and a small trial takes less time than fifty of them. A trial that is cross-validated reports the
+mean of its folds so far after each fold instead: all trials have the same folds, so that like is
+compared with like.
 """
 
 from statistics import median
@@ -63,12 +65,13 @@ def check_pruner(name: str) -> None:
         raise SettingError(f"--pruner must be one of {', '.join(PRUNERS)}; got `{name}`.")
 
 
-def make_pruner(name: str, max_epochs: int) -> BasePruner:
-    """Return the pruner. Epochs are its resource, from `_FIRST_RUNG` to `max_epochs`."""
+def make_pruner(name: str, max_epochs: int, folds: int = 1) -> BasePruner:
+    """Return the pruner. Its resource are folds where there are several, else epochs."""
     if name == "hyperband":
+        least, most = (_FIRST_RUNG, max_epochs) if folds == 1 else (1, folds)
         return optuna.pruners.HyperbandPruner(
-            min_resource=_FIRST_RUNG,
-            max_resource=max(max_epochs, _FIRST_RUNG),
+            min_resource=least,
+            max_resource=max(most, least),
             reduction_factor=_REDUCTION_FACTOR,
         )
     if name == "median":
@@ -76,9 +79,12 @@ def make_pruner(name: str, max_epochs: int) -> BasePruner:
     return optuna.pruners.NopPruner()
 
 
-def rungs(name: str, max_epochs: int) -> frozenset[int]:
-    """Return the epochs (1-based) after which a trial reports: a geometric series."""
-    if name == "none":
+def rungs(name: str, max_epochs: int, folds: int = 1) -> frozenset[int]:
+    """Return the epochs (1-based) after which a trial reports: a geometric series.
+
+    Empty where a trial has several folds, after each of which it reports.
+    """
+    if name == "none" or folds > 1:
         return frozenset()
     factor = _REDUCTION_FACTOR if name == "hyperband" else 2
     epochs = []

@@ -6,15 +6,17 @@ it from the database: nothing given at launch has to be given again.
 
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 
+from objectives.roles import Roles
 from search.errors import SettingError, StudyChangedError
 from search.pruning import check_pruner
 from search.sampling import check_sampler
+from search.space import UNPROBED_L1_BOUND
 
 if TYPE_CHECKING:
     from objectives.dataset import Table
@@ -33,7 +35,7 @@ class DataIdentity:
     source: str  # what to read: a built-in name or an absolute path
     name: str
     target: str
-    labels: tuple[str, str]  # (negative, positive)
+    labels: tuple[str, ...]  # of two classes: (negative, positive)
     columns: tuple[str, ...]
     rows: int
     sha256: str
@@ -57,7 +59,11 @@ class Settings:
     """Everything a study was launched with, except its budget of trials."""
 
     data: DataIdentity
+    roles: Roles = field(default_factory=Roles)
+    folds: int = 1  # 1 for one split, more for cross-validation within each trial
     space: dict[str, str]  # parameter -> its distribution as Optuna's JSON
+    l1_bound: float = UNPROBED_L1_BOUND  # the largest L1 of the space
+    l1_dies_at: float | None = None  # as the probe found it; None where it could not, or was not
     seed: int
     sampler: str
     pruner: str
@@ -80,7 +86,11 @@ class Settings:
         """Return the settings that `to_json` gave."""
         data = dict(stored["data"])
         data["labels"], data["columns"] = tuple(data["labels"]), tuple(data["columns"])
-        return cls(**{**stored, "data": DataIdentity(**data)})
+        roles: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in stored.get("roles", {}).items()
+        }
+        return cls(**{**stored, "data": DataIdentity(**data), "roles": Roles(**roles)})
 
 
 def stored_space(space: Mapping[str, BaseDistribution]) -> dict[str, str]:
@@ -97,6 +107,7 @@ def check_choices(
     patience: int,
     workers: int,
     seed: int,
+    folds: int | None = None,
 ) -> None:
     """Raise SettingError for a value out of range, with the option that set it."""
     for option, value, least in (
@@ -105,6 +116,7 @@ def check_choices(
         ("--patience", patience, 1),
         ("--workers", workers, 1),
         ("--seed", seed, 0),
+        ("--folds", 1 if folds is None else folds, 1),
     ):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise SettingError(f"{option} must be a whole number of at least {least}; got {value}.")

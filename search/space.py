@@ -6,7 +6,7 @@ the switch off the network has no penalty at all, whatever the strength says. De
 taper describe the layers for the same reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optuna.distributions import (
@@ -16,7 +16,13 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from objectives.hyperparameters import ACTIVATIONS, NORMALIZATIONS, Hyperparameters
+from objectives.hyperparameters import (
+    ACTIVATIONS,
+    CLASS_WEIGHTS,
+    NORMALIZATIONS,
+    SCALINGS,
+    Hyperparameters,
+)
 
 Space = Mapping[str, BaseDistribution]
 
@@ -25,18 +31,34 @@ Space = Mapping[str, BaseDistribution]
 _BATCH_SIZES = ((2_000, (16, 32, 64)), (10_000, (64, 128, 256)), (50_000, (128, 256, 512)))
 _LARGEST_BATCH_SIZES = (256, 512, 1024)
 
+# Where L1 ends in studies that did not probe their data: on four data sets 1e-2 was the largest
+# strength that left some networks alive, and at 5e-2 all were dead (`.docs/log.md`).
+UNPROBED_L1_BOUND = 1e-2
 
-def regularization_space(n_train: int) -> dict[str, BaseDistribution]:
-    """Return the space for a table with `n_train` training rows.
 
-    L1 ends at 1e-2: on four data sets 1e-2 was the largest strength that left some networks alive,
-    and at 5e-2 all were dead (`.docs/log.md`).
+def regularization_space(
+    n_train: int,
+    *,
+    scalings: Sequence[str] = ("standard",),
+    imbalanced: bool = False,
+    l1_bound: float = UNPROBED_L1_BOUND,
+) -> dict[str, BaseDistribution]:
+    """Return the space for a table.
+
+    What would make no difference is left out: the scaling of a table without numbers, the class
+    weight of one whose classes are about equally frequent.
+
+    Args:
+        n_train: training rows.
+        scalings: the scalings that its numeric columns have.
+        imbalanced: whether one class is rare.
+        l1_bound: the largest L1, > 1e-6; `objectives/probe.py` finds it from the data.
     """
     sizes = next((s for limit, s in _BATCH_SIZES if n_train <= limit), _LARGEST_BATCH_SIZES)
-    return {
+    space: dict[str, BaseDistribution] = {
         "dropout": FloatDistribution(0.0, 0.6),
         "use_l1": CategoricalDistribution([False, True]),
-        "l1": FloatDistribution(1e-6, 1e-2, log=True),
+        "l1": FloatDistribution(1e-6, l1_bound, log=True),
         "use_l2": CategoricalDistribution([False, True]),
         "l2": FloatDistribution(1e-6, 1e-1, log=True),
         "hidden_layers": IntDistribution(1, 3),
@@ -47,6 +69,11 @@ def regularization_space(n_train: int) -> dict[str, BaseDistribution]:
         "learning_rate": FloatDistribution(3e-4, 3e-2, log=True),
         "batch_size": CategoricalDistribution(list(sizes)),
     }
+    if len(scalings) > 1:
+        space["scaling"] = CategoricalDistribution([s for s in SCALINGS if s in scalings])
+    if imbalanced:
+        space["class_weight"] = CategoricalDistribution(list(CLASS_WEIGHTS))
+    return space
 
 
 def first_trials(space: Space) -> list[dict[str, Any]]:
@@ -69,7 +96,10 @@ def first_trials(space: Space) -> list[dict[str, Any]]:
         "normalization": "none",
         "learning_rate": 1e-3,
         "batch_size": batch_size,
+        "scaling": SCALINGS[0],
+        "class_weight": CLASS_WEIGHTS[0],
     }
+    plain = {name: plain[name] for name in space}
     tried = {**plain, "dropout": 0.2, "use_l2": True, "l2": 1e-4, "normalization": "batch"}
     return [plain, tried]
 
@@ -86,4 +116,6 @@ def hyperparameters(params: Mapping[str, Any]) -> Hyperparameters:
         l2=params["l2"] if params["use_l2"] else 0.0,
         learning_rate=params["learning_rate"],
         batch_size=params["batch_size"],
+        scaling=params.get("scaling", SCALINGS[0]),
+        class_weight=params.get("class_weight", CLASS_WEIGHTS[0]),
     )

@@ -7,19 +7,24 @@ writes what the study is to do into the database, and lets `search/pool.py` do i
 import hashlib
 import json
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
+from rich.console import Console
 
 from objectives.dataset import Table, read_table
 from objectives.errors import DataError
-from objectives.preparation import Prepared, load_prepared, prepare, save_prepared
+from objectives.preparation import Prepared, load_prepared, prepare_into
+from objectives.probe import probe_l1
+from objectives.roles import Roles
 from search.duration import parse_duration
 from search.errors import Interrupted, SettingError, StudyChangedError
 from search.figures import StudyFigures, TrialFigures, study_figures, trial_figures
+from search.inspecting import inspect, make_roles
 from search.pool import Orders, run_pool
 from search.progress import Progress
 from search.pruning import DEFAULT_PRUNER
@@ -37,6 +42,7 @@ from search.settings import (
     stored_space,
 )
 from search.space import first_trials, regularization_space
+from search.terminal import print_inspection, print_probe
 from search.worker_process import heartbeat_seconds
 from storage.database import Database, open_database
 from storage.drive import drive_warning
@@ -79,6 +85,14 @@ def launch(
     pruner: str = DEFAULT_PRUNER,
     max_epochs: int = DEFAULT_MAX_EPOCHS,
     patience: int = DEFAULT_PATIENCE,
+    folds: int | None = None,
+    positive: str | None = None,
+    categorical: Sequence[str] = (),
+    numeric: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    weight: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
     progress: bool = True,
 ) -> Study:
     """Create a study and run it to its budget.
@@ -96,7 +110,15 @@ def launch(
         pruner: median, hyperband or none.
         max_epochs: epochs of a trial at most, >= 1.
         patience: epochs without a better validation ROC-AUC before a trial stops, >= 1.
-        progress: whether to show progress on standard error.
+        folds: of cross-validation within each trial, >= 1; 1 for one split; unless told, 5 below
+            2,000 rows and 1 from there on.
+        positive: label of the positive class, where there are two; chosen by what the labels say
+            or by their frequency unless told (`objectives/target.py`).
+        categorical, numeric, drop: columns to be read as categories, as numbers, or not at all.
+        weight: column that says how much a row counts in the training loss, > 0.
+        group: column whose equal rows stay on one side of every split.
+        time: column to split by: the latest rows are the test rows.
+        progress: whether to show the table and the progress on standard error.
 
     Raises:
         SettingError, objectives.errors.DataError, storage.errors.StorageError: something given
@@ -112,18 +134,38 @@ def launch(
         patience=patience,
         workers=workers,
         seed=seed,
+        folds=folds,
     )
     heartbeat_seconds()  # a bad one is refused before a worker meets it
     timeout_seconds = parse_duration(timeout) if timeout is not None else None
-    table = read_table(data, target)
-    prepared = prepare(table, seed)
+    roles = make_roles(
+        positive=positive,
+        categorical=categorical,
+        numeric=numeric,
+        drop=drop,
+        weight=weight,
+        group=group,
+        time=time,
+    )
+    found = inspect(data, target, roles, seed=seed, folds=folds, shown=progress)
+    table = found.table
     db = open_database(storage)
     source = _source(data, table, db)
     if isinstance(data, pd.DataFrame):  # a file from here on, with the hash of a file
-        table = read_table(source, table.target)
+        table = read_table(source, table.target, roles)
+    identity = DataIdentity.of(table, source)
+    folder = _folder(db, identity, roles, folds=found.folds, seed=seed)
+    prepared = prepare_into(folder, table, seed, found.folds)
+    probe = probe_l1(prepared)
+    if progress:
+        print_probe(Console(stderr=True, highlight=False), probe)
     settings = Settings(
-        data=DataIdentity.of(table, source),
-        space=stored_space(regularization_space(len(prepared.y_train))),
+        data=identity,
+        roles=roles,
+        folds=found.folds,
+        space=_space(prepared, probe.bound),
+        l1_bound=probe.bound,
+        l1_dies_at=probe.dies_at,
         seed=seed,
         sampler=sampler,
         pruner=pruner,
@@ -133,8 +175,6 @@ def launch(
         workers=workers,
         versions=installed_versions(),
     )
-    folder = _prepared_folder(db, settings)
-    save_prepared(prepared, folder)
     name = study if study is not None else _free_name(db, table.name)
     record = create_study(
         db,
@@ -143,6 +183,8 @@ def launch(
         planned_trials=trials,
         first_trials=first_trials(settings.distributions()),
     )
+    if progress:
+        print_inspection(Console(stderr=True, highlight=False), found)
     return _run(
         db, record, settings, folder, workers=workers, seconds=timeout_seconds, progress=progress
     )
@@ -186,7 +228,8 @@ def resume(
     if workers < 1:
         raise SettingError(f"--workers must be a whole number of at least 1; got {workers}.")
     seconds = parse_duration(timeout) if timeout is not None else settings.timeout_seconds
-    folder = same_data(db, record, settings, data)
+    table = same_table(db, record, settings, data)
+    folder = prepared_folder(db, record, settings, table)
     if trials is not None:
         record = set_planned_trials(db, record.name, trials)
     return _run(db, record, settings, folder, workers=workers, seconds=seconds, progress=progress)
@@ -250,22 +293,25 @@ def _source(data: Data, table: Table, db: Database) -> str:
     return str(file.resolve())
 
 
-def _prepared_folder(db: Database, settings: Settings) -> Path:
-    """Return where the prepared arrays lie: one folder per data, target, seed and version."""
-    key = json.dumps([settings.data.sha256, settings.data.target, settings.seed, version("dampen")])
+def _folder(db: Database, data: DataIdentity, roles: Roles, *, folds: int, seed: int) -> Path:
+    """Return where the prepared arrays lie: one folder for all that decides what is in them."""
+    key = json.dumps([data.sha256, data.target, asdict(roles), folds, seed, version("dampen")])
     return db.artifacts / "prepared" / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def same_data(
+def same_table(
     db: Database, record: StudyRecord, settings: Settings, source: str | Path | None = None
-) -> Path:
-    """Check that data and space are the study's, and return the folder of the prepared arrays.
+) -> Table:
+    """Read the study's table and check that it has not changed.
 
     Args:
         db: where the study is.
         record: the study.
         settings: what it was launched with.
         source: where the data lie on this machine; where they lay at launch unless told.
+
+    Raises:
+        StudyChangedError: the table is gone, or another one.
     """
     then = settings.data
     found = str(source) if source is not None else _where(db, then.source)
@@ -274,28 +320,43 @@ def same_data(
             f"study `{record.name}` was launched on {found}, which is not there. "
             "Put the file back, or say with --data where it lies on this machine."
         )
-    table = read_table(found, then.target)
+    table = read_table(found, then.target, settings.roles)
     check_same_data(record.name, then, DataIdentity.of(table, found))
-    folder = _prepared_folder(db, settings)
-    prepared = _prepared(folder, table, settings.seed)
-    space = stored_space(regularization_space(len(prepared.y_train)))
-    check_same_space(record.name, settings, space)
+    return table
+
+
+def prepared_folder(db: Database, record: StudyRecord, settings: Settings, table: Table) -> Path:
+    """Return the folder of the table's prepared arrays, which are made again where they are gone.
+
+    Raises:
+        StudyChangedError: they lead to another search space than the study's.
+    """
+    folds, seed = settings.folds, settings.seed
+    folder = _folder(db, settings.data, settings.roles, folds=folds, seed=seed)
+    try:
+        prepared = load_prepared(folder)
+    except DataError:  # missing or damaged
+        prepared = prepare_into(folder, table, seed, folds)
+    check_same_space(record.name, settings, _space(prepared, settings.l1_bound))
     return folder
+
+
+def _space(prepared: Prepared, l1_bound: float) -> dict[str, str]:
+    """Return the search space for the data, as it is stored."""
+    return stored_space(
+        regularization_space(
+            prepared.n_train,
+            scalings=prepared.scalings,
+            imbalanced=prepared.imbalanced,
+            l1_bound=l1_bound,
+        )
+    )
 
 
 def _where(db: Database, source: str) -> str:
     """Return where the data lie: where they lay at launch, or beside a database that was moved."""
     beside = db.artifacts / "data" / Path(source).name
     return str(beside) if not Path(source).exists() and beside.exists() else source
-
-
-def _prepared(folder: Path, table: Table, seed: int) -> Prepared:
-    try:
-        return load_prepared(folder)
-    except DataError:  # missing or damaged: it can always be made again
-        prepared = prepare(table, seed)
-        save_prepared(prepared, folder)
-        return prepared
 
 
 def _free_name(db: Database, data_name: str) -> str:

@@ -5,21 +5,28 @@ Everything fits into 80 columns and reads without colour.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from search.duration import format_duration
 from search.figures import StudyFigures, TrialFigures
-from search.wording import say_network
+from search.wording import say_labels, say_network, say_value
 from storage.finding import Finding
 from storage.progress import StudySummary
+
+if TYPE_CHECKING:
+    from objectives.probe import Probe
+    from search.explaining import Explanation
+    from search.inspecting import Inspection  # with pandas and scikit-learn behind it
 
 _BAR = 24  # columns of an importance of 1
 _DETAILS = 5  # lines of a finding; all of them are in the JSON document
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
+_COLUMNS = 60  # of a table, shown at most
 _WORKERS = 8  # shown at most, the latest
 
 
@@ -45,14 +52,16 @@ def print_studies(console: Console, summaries: list[StudySummary]) -> None:
 def print_study(console: Console, figures: StudyFigures) -> None:
     """Print a study: where it stands, its best trials, what mattered."""
     counts = ", ".join(f"{n} {state}" for state, n in figures.trials.items() if n) or "none yet"
-    labels = figures.data["labels"]
     console.print(f"[bold]{figures.study}[/] is {figures.state}")
     console.print(
-        f"data    {figures.data['name']}, {figures.data['rows']} rows; "
-        f"{figures.data['target']}: {labels[1]} (positive) or {labels[0]}",
+        f"data    {figures.data['name']}, {figures.data['rows']:,} rows; "
+        f"{figures.data['target']}: {say_labels(figures.data['labels'])}",
         markup=False,
     )
     console.print(f"trials  {counts} of {figures.planned_trials} planned")
+    if figures.verdicts:
+        said = ", ".join(f"{n} {verdict}" for verdict, n in figures.verdicts.items())
+        console.print(f"verdict {said}")
     console.print(f"time    {format_duration(figures.seconds)}, seed {figures.seed}")
     if figures.top:
         _print_best(console, figures)
@@ -65,14 +74,16 @@ def _print_best(console: Console, figures: StudyFigures) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("trial", "ROC-AUC", "accuracy", "F1"):
         table.add_column(heading, justify="right")
+    table.add_column("verdict", no_wrap=True)
     table.add_column("network", overflow="fold")
     for trial in figures.top:
         metrics = trial["metrics"]
         table.add_row(
             str(trial["number"]),
-            f"{trial['value']:.4f}",
+            say_value(trial["value"], trial["standard_error"]),
             f"{metrics['accuracy']:.3f}",
             f"{metrics['f1']:.3f}",
+            trial["verdict"],
             say_network(trial["params"]),
         )
     console.print(table)
@@ -106,6 +117,56 @@ def _print_workers(console: Console, figures: StudyFigures) -> None:
         console.print(f"and {len(latest) - _WORKERS} before them, which `--json` lists")
 
 
+def print_inspection(console: Console, found: "Inspection") -> None:
+    """Print what a table holds, a line for each column, and what could ruin an answer."""
+    table, counts = found.table, Counter(found.table.y.tolist())
+    shares = {label: counts[i] / len(table.y) for i, label in enumerate(table.labels)}
+    console.print(
+        f"[bold]{escape(table.name)}[/] {len(table.y):,} rows, "
+        f"{escape(table.target)}: {escape(say_labels(table.labels, shares))}"
+    )
+    if table.dropped_rows:
+        console.print(f"{table.dropped_rows:,} rows without a target are left out")
+    columns = Table(box=None, pad_edge=False, show_header=False)
+    columns.add_column(overflow="fold", max_width=32)
+    columns.add_column(no_wrap=True)
+    columns.add_column(overflow="fold")
+    for column in table.schema.columns[:_COLUMNS]:
+        style = "dim" if column.kind == "dropped" else ""
+        columns.add_row(Text(column.name), column.kind, Text(column.why), style=style)
+    console.print(columns)
+    if len(table.schema.columns) > _COLUMNS:
+        kinds = Counter(column.kind for column in table.schema.columns[_COLUMNS:])
+        rest = ", ".join(f"{n} {kind}" for kind, n in kinds.items())
+        console.print(f"and more ({rest}), which `dampen inspect --json` lists")
+    console.print(
+        f"validation by {found.folds} folds" if found.folds > 1 else "validation by one split"
+    )
+    for remark in found.remarks:
+        style = "yellow" if remark.level == "warning" else ""
+        console.print(Text(f"{remark.level}: {remark.says} {remark.remedy}".rstrip(), style=style))
+
+
+def print_probe(console: Console, probe: "Probe") -> None:
+    """Print where the search of L1 ends, and why."""
+    if probe.dies_at is None:
+        why = "no feature by itself says enough to find where it would go too far"
+    else:
+        why = f"a penalty of {probe.dies_at:.1e} outweighs all that {probe.rows:,} rows teach"
+    console.print(f"L1 is searched up to {probe.bound:.1e}: {why}")
+
+
+def print_explanations(console: Console, explanations: "Sequence[Explanation]") -> None:
+    """Print a paragraph of three sentences for each trial."""
+    titles = {"best": "The best trial", "failure": "The most instructive failure"}
+    for i, explanation in enumerate(explanations):
+        if i:
+            console.print()
+        if explanation.role in titles:
+            console.print(f"[bold]{titles[explanation.role]}[/]")
+        console.print(" ".join(explanation.sentences), markup=False)
+
+
 def print_trial(console: Console, study: str, trial: TrialFigures) -> None:
     """Print one trial: what it was, what came of it, how it learned."""
     console.print(f"[bold]Trial {trial.number}[/] of {study} is {trial.state}")
@@ -113,6 +174,8 @@ def print_trial(console: Console, study: str, trial: TrialFigures) -> None:
         console.print(f"network   {say_network(trial.params)}")
     if trial.verdict:
         console.print(f"verdict   {trial.verdict}")
+    if trial.evidence:
+        console.print(f"evidence  {trial.evidence}", markup=False)
     if trial.reason:
         console.print(f"reason    {trial.reason}", markup=False)
     if trial.worker:
@@ -145,19 +208,22 @@ def print_findings(console: Console, findings: Sequence[Finding]) -> None:
 
 def _print_metrics(console: Console, trial: TrialFigures) -> None:
     metrics: dict[str, Any] = trial.metrics
-    (tn, fp), (fn, tp) = metrics["confusion_matrix"]
+    folds = f", {len(trial.folds)} folds (epochs of the median one)" if trial.folds else ""
     console.print(
-        f"at epoch  {trial.best_epoch} of {trial.epochs}, {trial.seconds:.1f} s of training"
+        f"at epoch  {trial.best_epoch} of {trial.epochs}, {trial.seconds:.1f} s of training{folds}"
     )
+    value = say_value(metrics["roc_auc"], trial.standard_error)
     console.print(
-        f"metrics   ROC-AUC {metrics['roc_auc']:.4f}, accuracy {metrics['accuracy']:.3f}, "
+        f"metrics   ROC-AUC {value}, accuracy {metrics['accuracy']:.3f}, "
         f"F1 {metrics['f1']:.3f}, log loss {metrics['log_loss']:.3f}"
     )
-    table = Table(title="confusion matrix, threshold 0.5", title_justify="left", box=None)
-    for heading in ("", "called negative", "called positive"):
+    matrix = metrics["confusion_matrix"]
+    title = "confusion matrix, threshold 0.5" if len(matrix) == 2 else "confusion matrix"
+    table = Table(title=title, title_justify="left", box=None)
+    for heading in ("", *(f"called {label}" for label in trial.labels)):
         table.add_column(heading, justify="right")
-    table.add_row("truly negative", str(tn), str(fp))
-    table.add_row("truly positive", str(fn), str(tp))
+    for label, row in zip(trial.labels, matrix, strict=True):
+        table.add_row(f"truly {label}", *map(str, row))
     console.print(table)
 
 

@@ -5,18 +5,27 @@
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from statistics import fmean
 from typing import Any
 
 import keras
 import optuna
 from numpy.typing import NDArray
-from optuna.trial import TrialState
+from optuna.trial import Trial, TrialState
 
+from objectives.cross_validation import Result, combine
+from objectives.diagnosis import Diagnosis, diagnose
+from objectives.hyperparameters import Hyperparameters
+from objectives.linear import linear_model
 from objectives.network import Networks
+from objectives.preparation import Prepared
 from objectives.programs import Programs
-from objectives.rows import Rows
+from objectives.rows import Rows, place
+from objectives.signs import Linear, Signs
 from objectives.training import Outcome, Training
+from objectives.weighting import weighted
 from search.pruning import make_pruner, rungs
 from search.sampling import draw, make_sampler, trial_seed
 from search.settings import Settings
@@ -36,11 +45,27 @@ class Bench:
     db: Database
     study: str
     settings: Settings
-    rows: Rows
-    n_features: int
-    y_validation: NDArray[Any]
+    prepared: Prepared
     networks: Networks
     programs: Programs
+    placed: dict[tuple[int, str, str], Rows] = field(default_factory=dict)
+
+    def rows(self, fold: int, chosen: Hyperparameters) -> Rows:
+        """Return a fold's rows on the device, as these hyperparameters want them."""
+        key = (fold, chosen.scaling, chosen.class_weight)
+        if key not in self.placed:
+            parts = self.prepared.folds[fold]
+            w = parts.train.w
+            if chosen.class_weight == "balanced":
+                w = weighted(w, parts.train.y, len(self.prepared.labels))
+            x, x_validation = (p.inputs(chosen.scaling) for p in (parts.train, parts.validation))
+            self.placed[key] = place(x, parts.train.y, x_validation, w)
+        return self.placed[key]
+
+    @cached_property
+    def linear(self) -> Linear | None:
+        """What logistic regression comes to on the folds' rows; fitted when first asked for."""
+        return linear_model(self.prepared.folds)
 
 
 def run_trial(bench: Bench, claim: Claim, stopping: Callable[[], bool]) -> TrialState:
@@ -57,42 +82,47 @@ def run_trial(bench: Bench, claim: Claim, stopping: Callable[[], bool]) -> Trial
         study_name=bench.study,
         storage=bench.db.optuna,
         sampler=make_sampler(settings.sampler, trial_seed(settings.seed, claim.number, 0)),
-        pruner=make_pruner(settings.pruner, settings.max_epochs),
+        pruner=make_pruner(settings.pruner, settings.max_epochs, settings.folds),
     )
     params, stored = draw(study, claim.trial_id, settings.distributions())
     record_parameters(bench.db, claim, stored)
 
-    trial = optuna.trial.Trial(study, claim.trial_id)
-    training = _training(bench, params, trial_seed(settings.seed, claim.number, 1))
-    asked = rungs(settings.pruner, settings.max_epochs)
-    pruned_at = None
-    for epoch in training.epochs():
+    chosen = hyperparameters(params)
+    trial = Trial(study, claim.trial_id)
+    outcomes: list[Outcome] = []
+    signs: list[Signs] = []
+    weights: list[list[NDArray[Any]]] = []
+    reason: str | None = None
+    while reason is None and len(outcomes) < settings.folds:
+        training = _training(bench, len(outcomes), chosen, claim.number)
+        reason = _train(training, trial, settings, stopping)
         if stopping():
             requeue_trial(bench.db, claim)
             return TrialState.WAITING
-        if epoch.number in asked:
-            trial.report(epoch.best_auc, epoch.number)
-            if trial.should_prune():
-                pruned_at = epoch.number
-                break
-
-    outcome = training.outcome()
-    reason = f"behind the other trials at epoch {pruned_at}" if pruned_at else None
-    if outcome.verdict == "diverged":
-        reason = f"the loss became NaN or infinite in epoch {len(outcome.epochs) + 1}"
+        outcomes.append(training.outcome())
+        if reason is None:
+            weights.append(training.weights())
+            reason = _after_fold(outcomes, trial, settings)
+        signs.append(training.signs())
     if reason is None:
-        weights = pack(training.weights())
-        save_artifact(bench.db, claim, filename=WEIGHTS_FILE, content=weights)
-    return _finish(bench.db, claim, outcome, reason)
+        save_artifact(bench.db, claim, filename=WEIGHTS_FILE, content=pack(weights))
+    y = [fold.validation.y for fold in bench.prepared.folds[: len(outcomes)]]
+    diagnosis = diagnose(
+        signs,
+        learning_rate=chosen.learning_rate,
+        cut_short=len(weights) < len(outcomes),
+        linear=lambda: bench.linear,
+    )
+    return _finish(bench.db, claim, combine(outcomes, y), diagnosis, reason)
 
 
-def _training(bench: Bench, params: dict[str, Any], seed: int) -> Training:
-    chosen = hyperparameters(params)
+def _training(bench: Bench, fold: int, chosen: Hyperparameters, number: int) -> Training:
+    seed = trial_seed(bench.settings.seed, number, 1 + fold)
     return Training(
-        bench.networks.network(bench.n_features, chosen, seed=seed),
+        bench.networks.network(bench.prepared.inputs, chosen, seed=seed),
         keras.optimizers.Adam(chosen.learning_rate),
-        bench.rows,
-        bench.y_validation,
+        bench.rows(fold, chosen),
+        bench.prepared.folds[fold].validation.y,
         bench.programs,
         batch_size=chosen.batch_size,
         max_epochs=bench.settings.max_epochs,
@@ -101,39 +131,76 @@ def _training(bench: Bench, params: dict[str, Any], seed: int) -> Training:
     )
 
 
-def _finish(db: Database, claim: Claim, outcome: Outcome, reason: str | None) -> TrialState:
+def _train(
+    training: Training, trial: Trial, settings: Settings, stopping: Callable[[], bool]
+) -> str | None:
+    """Train one fold to its end; return why the trial shall go no further, if so."""
+    asked = rungs(settings.pruner, settings.max_epochs, settings.folds)
+    for epoch in training.epochs():
+        if stopping():
+            return None
+        if epoch.number in asked and _is_behind(trial, epoch.best_auc, epoch.number):
+            return f"behind the other trials at epoch {epoch.number}"
+    outcome = training.outcome()
+    if outcome.diverged:
+        return f"the loss became NaN or infinite in epoch {len(outcome.epochs) + 1}"
+    return None if outcome.metrics else "no epoch had a ROC-AUC on the validation rows"
+
+
+def _after_fold(outcomes: list[Outcome], trial: Trial, settings: Settings) -> str | None:
+    """Return why the trial shall not go on to its next fold, if so."""
+    done = len(outcomes)
+    if settings.pruner == "none" or done == settings.folds:
+        return None
+    values = [outcome.metrics.roc_auc for outcome in outcomes if outcome.metrics is not None]
+    if _is_behind(trial, fmean(values), done):
+        return f"behind the other trials after fold {done} of {settings.folds}"
+    return None
+
+
+def _is_behind(trial: Trial, value: float, step: int) -> bool:
+    trial.report(value, step)
+    return trial.should_prune()
+
+
+def _finish(
+    db: Database, claim: Claim, result: Result, diagnosis: Diagnosis, reason: str | None
+) -> TrialState:
     """Store all that a trial left behind, its value with the last write.
 
     A diverged trial is pruned rather than failed: samplers never see failed trials, and would draw
     from where it diverged again and again.
     """
-    metrics: dict[str, Any] = asdict(outcome.metrics) if outcome.metrics else {}
+    metrics: dict[str, Any] = asdict(result.metrics) if result.metrics else {}
     state = TrialState.COMPLETE if reason is None else TrialState.PRUNED
     small: dict[str, Any] = {
         name: metrics[name] for name in ("accuracy", "f1", "log_loss") if name in metrics
     }
+    if result.standard_error is not None:
+        small["standard_error"] = result.standard_error
     finish_trial(
         db,
         claim,
         state=state,
-        value=metrics.get("roc_auc"),
+        value=result.value,
         evaluation={
             "metrics": metrics,
-            "epochs": len(outcome.epochs),
-            "best_epoch": outcome.best_epoch,
-            "seconds": outcome.seconds,
-            "verdict": outcome.verdict,
+            "standard_error": result.standard_error,
+            "epochs": result.epochs,
+            "best_epoch": result.best_epoch,
+            "seconds": result.seconds,
+            "verdict": diagnosis.verdict,
+            "evidence": diagnosis.evidence,
+            "diagnosis": diagnosis.facts,
             "reason": reason,
+            "folds": list(result.folds),
         },
-        learning_curve={
-            "training_loss": [epoch.training_loss for epoch in outcome.epochs],
-            "validation_loss": [epoch.validation_loss for epoch in outcome.epochs],
-            "validation_roc_auc": [epoch.validation_auc for epoch in outcome.epochs],
-        },
+        learning_curve=result.learning_curve,
         attributes={
             **small,
-            "epochs": len(outcome.epochs),
-            "verdict": outcome.verdict,
+            "epochs": result.epochs,
+            "verdict": diagnosis.verdict,
+            "evidence": diagnosis.evidence,
             **({"reason": reason} if reason else {}),
         },
     )

@@ -1,4 +1,4 @@
-"""A trained network's weights as a file: written by the trial, read by the export."""
+"""A trial's trained weights as a file: written by the trial, read by the export."""
 
 import io
 from collections.abc import Sequence
@@ -11,14 +11,21 @@ from numpy.typing import NDArray
 WEIGHTS_FILE = "weights.npz"
 
 
-def pack(weights: Sequence[NDArray[Any]]) -> bytes:
-    """Return the arrays, in the order of `Model.get_weights`, as the bytes of an .npz file."""
+def pack(folds: Sequence[Sequence[NDArray[Any]]]) -> bytes:
+    """Return each fold's arrays, in the order of `Model.get_weights`, as the bytes of an .npz."""
     file = io.BytesIO()
-    np.savez(file, *weights)
+    named = {f"{k}_{i}": array for k, fold in enumerate(folds) for i, array in enumerate(fold)}
+    np.savez(file, allow_pickle=False, **named)
     return file.getvalue()
 
 
-def unpack(file: Path) -> list[NDArray[Any]]:
-    """Return the arrays that `pack` wrote, in their order."""
+def unpack(file: Path) -> list[list[NDArray[Any]]]:
+    """Return the arrays that `pack` wrote, by fold, in their order."""
+    folds: list[list[NDArray[Any]]] = []
     with np.load(file, allow_pickle=False) as stored:
-        return [stored[f"arr_{i}"] for i in range(len(stored.files))]
+        for name in stored.files:  # in the order of writing
+            fold, _, i = name.partition("_")
+            if i == "0":
+                folds.append([])
+            folds[int(fold)].append(stored[name])
+    return folds

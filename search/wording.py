@@ -1,7 +1,7 @@
 """Networks and commands in words, for a terminal."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search.space import hyperparameters
@@ -13,11 +13,26 @@ def say_network(params: Mapping[str, Any]) -> str:
     chosen = hyperparameters(params)
     widths = "-".join(str(width) for width in chosen.widths)
     normalization = "" if chosen.normalization == "none" else f" {chosen.normalization} norm,"
+    scaling = "" if chosen.scaling == "standard" else f", {chosen.scaling} scaling"
+    weight = "" if chosen.class_weight == "none" else f", {chosen.class_weight} classes"
     return (
         f"{widths} {chosen.activation},{normalization} dropout {_strength(chosen.dropout, '.2f')}, "
         f"L1 {_strength(chosen.l1, '.1e')}, L2 {_strength(chosen.l2, '.1e')}, "
-        f"lr {chosen.learning_rate:.1e}, batch {chosen.batch_size}"
+        f"lr {chosen.learning_rate:.1e}, batch {chosen.batch_size}{scaling}{weight}"
     )
+
+
+def say_value(value: float, standard_error: float | None) -> str:
+    """Return a ROC-AUC, with its standard error where there is one: `0.9123 ±0.0045`."""
+    return f"{value:.4f}" if standard_error is None else f"{value:.4f} ±{standard_error:.4f}"
+
+
+def say_labels(labels: Sequence[str], shares: Mapping[str, float] | None = None) -> str:
+    """Return the classes: `yes (positive) or no`, or `a, b, c`; with shares of the rows."""
+    said = {label: label if shares is None else f"{label} {shares[label]:.1%}" for label in labels}
+    if len(labels) == 2:
+        return f"{said[labels[1]]} (positive) or {said[labels[0]]}"
+    return ", ".join(said.values())
 
 
 def resume_command(study: str, url: str) -> str:

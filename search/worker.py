@@ -21,7 +21,6 @@ from objectives.engine import configure_process
 from objectives.network import Networks
 from objectives.preparation import load_prepared
 from objectives.programs import Programs
-from objectives.rows import place
 from search.errors import SearchFailedError
 from search.exits import EXIT_ALL_FAIL, EXIT_DONE, EXIT_INTERRUPTED, EXIT_STORAGE
 from search.settings import Settings
@@ -97,14 +96,11 @@ def run_worker(
         storage.errors.StorageError: the database or its folder refused, or was away for longer
             than `db.patience` lasts.
     """
-    prepared = load_prepared(folder)
     bench = Bench(
         db=db,
         study=record.name,
         settings=Settings.from_json(record.settings),
-        rows=place(prepared.x_train, prepared.y_train, prepared.x_validation),
-        n_features=prepared.x_train.shape[1],
-        y_validation=prepared.y_validation,
+        prepared=load_prepared(folder),
         networks=Networks(),
         programs=Programs(),
     )

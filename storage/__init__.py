@@ -8,7 +8,9 @@ Where to go next:
 - `studies.py` keeps what was asked for, `progress.py` how far it has come, `workers.py` who is at
   work, `claims.py` who runs which trial, `parameters.py` what it is made of, `evaluations.py` what
   came out, `resume.py` what happens to the trials of the dead.
-- `artifacts.py` keeps files beside the database, `dashboard.py` shows everything in a browser.
+- `artifacts.py` keeps files beside the database.
+- `dashboard.py` shows everything in a browser: `guard.py` and `admission.py` say who is let in,
+  `hosts.py` by which name, `server.py` listens.
 - `doctor.py` looks everything over (`soundness.py`, `drive.py`, `recorded.py`, `finding.py`),
   `backup.py` copies it, `deletion.py` deletes a study.
 - `errors.py` draws the tree of everything that can be caught.

@@ -15,7 +15,7 @@
     ├── IncompatibleParameterError  a parameter changed its kind within a study
     ├── ArtifactError               a file that cannot be kept, or is not there
     ├── BackupError                 a copy cannot be made there
-    └── DashboardAddressError       the dashboard cannot listen there
+    └── DashboardAddressError       the dashboard cannot be served there, or not so
 
 A message says what was wanted, what came and what to do, and never contains a password.
 """
@@ -82,4 +82,4 @@ class BackupError(StorageError):
 
 
 class DashboardAddressError(StorageError):
-    """The dashboard cannot listen at that host and port."""
+    """The dashboard cannot be served at that host and port, or not on those terms."""

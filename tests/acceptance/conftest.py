@@ -22,7 +22,7 @@ import pytest
 
 STUDY = "rooks"
 N_TRIALS = 12
-LAUNCH = ("launch", "--study", STUDY, "--seed", "3", "--max-epochs", "10")
+LAUNCH = ("launch", "--study", STUDY, "--seed", "3", "--max-epochs", "10", "--folds", "1")
 FINISHED = ("COMPLETE", "PRUNED", "FAIL")
 
 
@@ -251,6 +251,12 @@ def _write(path: Path, header: list[str], rows: list[list[str]]) -> None:
 
 def _environment() -> dict[str, str]:
     """This environment without what would change the command's answers."""
-    left_out = ("DAMPEN_STORAGE", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES", "FORCE_COLOR")
+    left_out = (
+        "DAMPEN_STORAGE",
+        "DAMPEN_TOKEN",
+        "TF_CPP_MIN_LOG_LEVEL",
+        "CUDA_VISIBLE_DEVICES",
+        "FORCE_COLOR",
+    )
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
     return {**kept, "COLUMNS": "100"}

@@ -1,4 +1,4 @@
-"""A real browser reads the best trial's value on the dashboard's page."""
+"""A real browser reads the dashboard's page, where it is let in, and changes what it may."""
 
 import os
 import re
@@ -9,12 +9,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from conftest import Folder, Whole
+    from playwright.sync_api import Browser, Page, Request
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -38,12 +40,12 @@ def chromium() -> str:
 
 
 @contextmanager
-def _dashboard(folder: "Folder") -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    process = folder.start("dashboard", "--port", "0")
+def _dashboard(folder: "Folder", *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    process = folder.start("dashboard", "--port", "0", *arguments)
     assert process.stderr is not None
     line = process.stderr.readline()
     try:
-        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        found = re.search(r"http://127\.0\.0\.1:\d+\S*", line)
         assert found, line + process.stderr.read()
         yield process, found[0]
     finally:
@@ -51,28 +53,108 @@ def _dashboard(folder: "Folder") -> Iterator[tuple["subprocess.Popen[str]", str]
         process.communicate()
 
 
-def test_browser_shows_the_best_trial(
-    whole: "Whole", chromium: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> "Iterator[Browser]":
     from playwright.sync_api import sync_playwright
 
-    best = whole.document["best"]
     with (
-        _dashboard(whole.folder) as (_, address),
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=chromium, args=list(FLAGS)) as browser,
     ):
-        page = browser.new_page()
+        yield browser
+
+
+@pytest.fixture
+def page(browser: "Browser") -> "Iterator[Page]":
+    """A page of a browser that has no cookies yet."""
+    with browser.new_context() as context:
+        yield context.new_page()
+
+
+@pytest.fixture(scope="module")
+def link(whole: "Whole") -> Iterator[str]:
+    """What a read-only dashboard prints that others on the network can reach."""
+    with _dashboard(whole.folder, "--host", "0.0.0.0", "--read-only") as (_, link):
+        yield link
+
+
+def test_browser_shows_the_best_trial_and_keeps_a_note(
+    whole: "Whole", page: "Page", tmp_path: Path
+) -> None:
+    best = whole.document["best"]
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(error.message))
+    folder = whole.folder.copy(tmp_path / "copy")
+    with _dashboard(folder) as (_, address):
         page.goto(address)
         page.get_by_text("rooks").first.click()
         page.get_by_text(f"Best Trial (number={best['number']})").wait_for(timeout=30_000)
         assert str(best["value"]) in page.inner_text("body")
-        assert page.url.endswith("/studies/1")
+        assert page.url == f"{address}/dashboard/studies/1"
+        page.goto(f"{address}/dashboard/studies/1/note")
+        _write_note(page, "promising")
+        page.get_by_text("Success to save the note").wait_for()
+    assert said == []
+    assert "promising" in str(folder.query("SELECT value_json FROM study_system_attributes"))
 
 
-def test_ctrl_c_ends_the_dashboard_quietly(whole: "Whole") -> None:
+def test_browser_without_the_token_reads_what_to_do(link: str, page: "Page") -> None:
+    address, _, _ = link.partition("/?")
+    for path in ("", "/dashboard/studies/1", "/static/bundle.js", "/?token=wrong"):
+        answer = page.goto(address + path)
+        assert answer is not None
+        assert answer.status == 401
+        assert page.inner_text("body").strip() == (
+            "This dashboard must be opened with its token: by the link that `dampen dashboard` "
+            "printed, or by adding /?token=TOKEN to the address."
+        )
+
+
+def test_link_lets_the_browser_in_and_leaves_no_token_behind(link: str, page: "Page") -> None:
+    address, _, token = link.partition("/?token=")
+    assert len(token) >= 40
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request))
+    # As in a mail or a chat: this address is another site, which a strict cookie notices.
+    elsewhere = address.replace("127.0.0.1", "localhost")
+    page.goto(f"{elsewhere}/dashboard")
+    page.evaluate("href => document.body.innerHTML = `<a href='${href}'>link</a>`", link)
+    page.get_by_text("link").click()
+    page.get_by_text("rooks").first.wait_for(timeout=30_000)
+    assert page.url.startswith(f"{address}/dashboard")
+    assert page.evaluate("document.cookie + document.referrer") == ""
+    assert [token in request.url for request in asked].count(True) == 1
+    assert not any(token in str(request.all_headers()) for request in asked)
+    page.reload()
+    page.get_by_text("rooks").first.wait_for(timeout=30_000)
+
+
+def test_read_only_dashboard_says_so_when_a_change_is_tried(
+    whole: "Whole", link: str, page: "Page"
+) -> None:
+    page.goto(link)
+    page.get_by_text("rooks").first.wait_for(timeout=30_000)
+    page.goto(f"{link.partition('/?')[0]}/dashboard/studies/1/note")
+    _write_note(page, "refuted")
+    page.get_by_text(
+        "Failed: This dashboard is read-only; start it without --read-only to change anything."
+    ).wait_for()
+    stored = whole.folder.query("SELECT value_json FROM study_system_attributes")
+    assert "refuted" not in str(stored)
+
+
+def _write_note(page: "Page", text: str) -> None:
+    page.get_by_role("heading", name="Note").wait_for(timeout=30_000)
+    page.locator("button:has([data-testid=EditIcon])").click()
+    page.get_by_role("textbox").fill(text)
+    page.get_by_role("button", name="Save").click()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "stop"])
+def test_signal_ends_the_dashboard_quietly(whole: "Whole", number: signal.Signals) -> None:
     with _dashboard(whole.folder) as (process, _):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         stdout, stderr = process.communicate(timeout=10)
         assert (process.returncode, stdout, stderr) == (0, "", "")
 

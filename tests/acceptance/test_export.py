@@ -1,7 +1,9 @@
 """The model that comes out takes the raw table and stays the one that was validated."""
 
 import json
+import re
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +67,7 @@ def test_best_trial_is_exported_and_scores_new_rows(scored: Scored) -> None:
     assert _last_line(scored.predicted) == "Wrote 200 predictions to predictions.csv"
     assert scored.card["trial"] == best["number"]
     assert scored.card["validation"] == best["metrics"]
+    assert (scored.card["folds"], scored.card["standard_error"]) == (5, best["standard_error"])
 
 
 def test_predictions_are_those_of_the_exported_model_in_row_order(scored: Scored) -> None:
@@ -81,17 +84,19 @@ def test_predictions_are_those_of_the_exported_model_in_row_order(scored: Scored
         else:
             texts = cells.to_numpy(object)[:, None].tolist()
             inputs[column["input"]] = keras.ops.convert_to_tensor(texts, dtype="string")
-    wanted = keras.ops.convert_to_numpy(model(inputs)).reshape(-1)
+    wanted = keras.ops.convert_to_numpy(model(inputs))
 
     predictions = scored.predictions
-    assert list(predictions.columns) == ["probability", "label"]
-    np.testing.assert_allclose(predictions["probability"], wanted, atol=1e-5)
-    assert (predictions["label"] == np.where(wanted >= 0.5, "yes", "no")).all()
+    assert list(predictions.columns) == ["probability_no", "probability_yes", "label"]
+    np.testing.assert_allclose(
+        predictions[["probability_no", "probability_yes"]], wanted, atol=1e-5
+    )
+    assert (predictions["label"] == np.where(wanted[:, 1] >= 0.5, "yes", "no")).all()
 
 
 def test_predictions_of_new_rows_are_good(scored: Scored) -> None:
     answers = pd.read_csv(scored.folder.path / "answers.csv")["bought"] == "yes"
-    assert roc_auc_score(answers, scored.predictions["probability"]) > 0.9
+    assert roc_auc_score(answers, scored.predictions["probability_yes"]) > 0.9
 
 
 def test_named_trial_is_exported_with_its_own_metrics(scored: Scored) -> None:
@@ -119,6 +124,24 @@ def test_refusals_say_why_and_write_nothing(mixed: "Folder", tmp_path: Path) -> 
         assert (done.returncode, done.stdout) == (2, "")
         assert sentence in _last_line(done)
     assert list(folder.path.glob("out*")) == []
+
+
+def test_code_is_a_script_that_reaches_what_the_search_reached(mixed: "Folder") -> None:
+    printed = mixed.run("code", "mixed")
+    assert (printed.returncode, printed.stderr) == (0, "")
+    # Away from the project: nothing of it is imported.
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", printed.stdout],
+        cwd=mixed.path,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+    reached = re.search(r"validation ROC-AUC (\d\.\d{4})", done.stdout)
+    assert reached is not None, done.stdout
+    wanted = mixed.json("show", "mixed")["best"]["value"]
+    assert abs(float(reached[1]) - wanted) < 0.03, done.stdout
 
 
 def test_missing_column_is_named_and_nothing_is_written(scored: Scored) -> None:

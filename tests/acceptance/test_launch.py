@@ -40,12 +40,16 @@ def test_best_trial_is_the_best_and_is_good(whole: "Whole") -> None:
     assert best["params"].keys() == complete[0].params.keys()
 
 
-def test_standard_error_has_plain_progress_and_no_chatter(whole: "Whole") -> None:
+def test_standard_error_has_the_table_and_plain_progress_and_no_chatter(whole: "Whole") -> None:
     lines = whole.done.stderr.splitlines()
-    assert lines
-    for line in lines:
+    began = next(i for i, line in enumerate(lines) if " / 12 trials" in line)
+    table, progress = lines[:began], lines[began:]
+    assert table[0] == "breast-cancer 569 rows, target: benign 62.7% (positive) or malignant 37.3%"
+    columns = [line for line in table if re.search(r" numeric +numbers from ", line)]
+    assert len(columns) == 30
+    for line in progress:
         assert re.match(r"\d+ / 12 trials, .*; best 0\.\d{4}: ", line), line
-    assert lines[-1].startswith("12 / 12 trials")
+    assert progress[-1].startswith("12 / 12 trials")
 
 
 def test_first_trials_are_the_plain_network_and_the_well_tried_default(whole: "Whole") -> None:

@@ -41,9 +41,11 @@ class Pairs:
     def __init__(
         self, prepared: Prepared, chosen: Hyperparameters, epochs: int, patience: int
     ) -> None:
-        self._x, self._y = np.array(prepared.x_train), np.array(prepared.y_train)
-        self._x_validation = np.array(prepared.x_validation)
-        self._y_validation = np.array(prepared.y_validation)
+        train, validation = prepared.folds[0].train, prepared.folds[0].validation
+        self._inputs = prepared.inputs
+        self._x, self._y = np.array(train.inputs("standard")), np.array(train.y)
+        self._x_validation = np.array(validation.inputs("standard"))
+        self._y_validation = np.array(validation.y)
         self._rows = place(self._x, self._y, self._x_validation)
         self._programs = Programs()
         self._chosen, self._epochs, self._patience = chosen, epochs, patience
@@ -91,7 +93,7 @@ class Pairs:
         return self._score(model), len(history.epoch)
 
     def _network(self, seed: int) -> keras.Model:
-        return build_network(self._x.shape[1], self._chosen, seed=seed)
+        return build_network(self._inputs, self._chosen, seed=seed)
 
     def _log_score(self, model: keras.Model) -> Any:
         def log(epoch: int, logs: dict[str, float]) -> None:

@@ -36,8 +36,8 @@ def main() -> None:
     case = options.case
     jax.config.update("jax_default_prng_impl", case["prng"])
     x, y, x_validation = (
-        jnp.asarray(np.load(options.folder / f"{name}.npy"))
-        for name in ("x_train", "y_train", "x_validation")
+        jnp.asarray(np.load(options.folder / f"0-{name}.npy"), jnp.float32)
+        for name in ("train-x-standard", "train-y", "validation-x-standard")
     )
     weights = _draw(jax.random.key(0), [x.shape[1], case["width"], case["width"], 1])
     state = (weights, _zeros(weights), _zeros(weights), jnp.float32(0))

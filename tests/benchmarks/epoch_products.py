@@ -21,8 +21,8 @@ Matrix = NDArray[np.float32]
 def main(folder: Path, case: str) -> None:
     """Answer each line with the seconds of one epoch's products."""
     wanted = json.loads(case)
-    x = np.load(folder / "x_train.npy")
-    x_validation = np.load(folder / "x_validation.npy")
+    x = np.load(folder / "0-train-x-standard.npy")
+    x_validation = np.load(folder / "0-validation-x-standard.npy")
     width, b = wanted["width"], wanted["batch_size"]
     sizes = [x.shape[1], width, width, 1]
     full, rest = divmod(len(x), b)

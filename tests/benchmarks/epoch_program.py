@@ -19,14 +19,15 @@ def main(folder: Path, case: str) -> None:
     wanted = json.loads(case)
     configure_process(1)
     prepared = load_prepared(folder)
-    rows = place(prepared.x_train, prepared.y_train, prepared.x_validation)
+    train, validation = prepared.folds[0].train, prepared.folds[0].validation
+    rows = place(train.inputs("standard"), train.y, validation.inputs("standard"))
     chosen = Hyperparameters(
         widths=(wanted["width"], wanted["width"]),
         activation="relu",
         normalization="none",
         **{k: wanted[k] for k in ("dropout", "l1", "l2", "learning_rate", "batch_size")},
     )
-    model = build_network(prepared.x_train.shape[1], chosen, seed=0)
+    model = build_network(prepared.inputs, chosen, seed=0)
     program = Program(model, keras.optimizers.Adam(chosen.learning_rate), rows)
     program.start(model, chosen.learning_rate, seed=0)
     for epoch, _ in enumerate(sys.stdin, start=1):

@@ -26,7 +26,7 @@ import search.trial
 import search.worker
 import storage.claims
 from objectives.engine import Program
-from objectives.hyperparameters import Hyperparameters
+from objectives.hyperparameters import Hyperparameters, Inputs
 from objectives.metrics import Metrics
 from objectives.network import Networks
 from objectives.programs import Programs
@@ -172,6 +172,7 @@ class _StubbedTraining:
             epochs=tuple(self._epochs),
             verdict="healthy",
             seconds=0.0,
+            logits=np.zeros(1, np.float32),
         )
 
     def weights(self) -> list[NDArray[np.float32]]:
@@ -179,7 +180,7 @@ class _StubbedTraining:
 
 
 def _stub(stack: ExitStack, n_epochs: int) -> None:
-    def hyperparameters(_: Networks, n_features: int, chosen: Hyperparameters, *, seed: int) -> Any:
+    def hyperparameters(_: Networks, inputs: Inputs, chosen: Hyperparameters, *, seed: int) -> Any:
         return chosen
 
     _StubbedTraining.n_epochs = n_epochs

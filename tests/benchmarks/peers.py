@@ -56,8 +56,10 @@ class Fitting:
     """What both peers do with a trial: build, compile, fit."""
 
     def __init__(self, prepared: Prepared, options: argparse.Namespace) -> None:
-        self.x, self.y = np.array(prepared.x_train), np.array(prepared.y_train)
-        self.validation = (np.array(prepared.x_validation), np.array(prepared.y_validation))
+        train, validation = prepared.folds[0].train, prepared.folds[0].validation
+        self.inputs = prepared.inputs
+        self.x, self.y = np.array(train.inputs("standard")), np.array(train.y)
+        self.validation = (np.array(validation.inputs("standard")), np.array(validation.y))
         self.space = regularization_space(len(self.y))
         self.epochs: int = options.epochs
         self.patience: int = options.patience
@@ -65,7 +67,7 @@ class Fitting:
 
     def build(self, chosen: Hyperparameters) -> keras.Model:
         """Return the stock network of a trial, compiled."""
-        model = build_network(self.x.shape[1], chosen, seed=self.seed)
+        model = build_network(self.inputs, chosen, seed=self.seed)
         model.compile(
             optimizer=keras.optimizers.Adam(chosen.learning_rate),
             loss=keras.losses.BinaryCrossentropy(from_logits=True),

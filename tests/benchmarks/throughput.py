@@ -135,6 +135,7 @@ def _ours(workers: int, name: str, folder: Path, seed: int, options: argparse.Na
         workers=workers,
         seed=seed,
         pruner="none",
+        folds=1,
         max_epochs=options.epochs,
         patience=options.patience,
         progress=False,

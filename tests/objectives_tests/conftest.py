@@ -31,6 +31,45 @@ def rows(table: tuple[NDArray[np.float32], NDArray[np.float32]]) -> Rows:
 
 
 @pytest.fixture
+def classes(table: tuple[NDArray[np.float32], NDArray[np.float32]]) -> NDArray[np.int64]:
+    """Return three classes (53,) that lines separate in part, each in every part of the rows."""
+    x = table[0]
+    noise = np.random.default_rng(8).normal(size=53)
+    return np.digitize(x[:, 0] - x[:, 1] + 0.5 * noise, [-0.7, 0.7]).astype(np.int64)
+
+
+@pytest.fixture
+def codes() -> NDArray[np.int32]:
+    """Return codes (53, 2): in [0, 7), where rows share them, and in [0, 60), each once at most."""
+    rng = np.random.default_rng(9)
+    columns = [rng.integers(0, 7, 53), rng.permutation(60)[:53]]
+    return np.stack(columns, axis=1).astype(np.int32)
+
+
+@pytest.fixture
+def rows_of_classes(
+    table: tuple[NDArray[np.float32], NDArray[np.float32]], classes: NDArray[np.int64]
+) -> Rows:
+    """Return the rows of `rows` with the labels of `classes`."""
+    return place(table[0][:40], classes[:40], table[0][40:])
+
+
+@pytest.fixture
+def coded_rows(
+    table: tuple[NDArray[np.float32], NDArray[np.float32]],
+    classes: NDArray[np.int64],
+    codes: NDArray[np.int32],
+) -> Rows:
+    """Return the rows of `rows_of_classes` with `codes` beside the features."""
+    x = table[0]
+    return place(
+        {"features": x[:40], "codes": codes[:40]},
+        classes[:40],
+        {"features": x[40:], "codes": codes[40:]},
+    )
+
+
+@pytest.fixture
 def y_validation(table: tuple[NDArray[np.float32], NDArray[np.float32]]) -> NDArray[np.float32]:
     """Return the labels (13,) of the validation rows of `rows`."""
     return table[1][40:]

@@ -41,6 +41,13 @@ def two_branches(width: int = 4, rate: float = 0.1) -> keras.Model:
     return keras.Model({"left": left, "right": right}, layers.Dense(1)(joined))
 
 
+def looking_up(place: int = 0, n_codes: int = 7) -> keras.Model:
+    """Return a network with operations between its layers, all names Keras's own."""
+    codes = keras.Input((2,), dtype="int32")
+    vector = layers.Embedding(n_codes, 3)(codes[:, place])
+    return keras.Model(codes, layers.Dense(1)(vector * 2))
+
+
 def frozen() -> keras.Model:
     model = dense()
     model.layers[0].trainable = False
@@ -59,6 +66,7 @@ def key(model: keras.Model, optimizer: keras.Optimizer | None = None) -> Hashabl
         (lambda: dense(name="first"), lambda: dense(name="second")),
         (dense, dense),
         (two_branches, lambda: two_branches(rate=0.7)),
+        (looking_up, looking_up),
         (
             lambda: dense(kernel_initializer=keras.initializers.HeNormal(seed=1)),
             lambda: dense(kernel_initializer=keras.initializers.HeNormal(seed=2)),
@@ -74,6 +82,7 @@ def key(model: keras.Model, optimizer: keras.Optimizer | None = None) -> Hashabl
         "names",
         "automatic names",
         "functional",
+        "operations",
         "seeds",
         "nested",
     ],
@@ -91,6 +100,8 @@ def test_what_a_variable_carries_is_shared(first: Build, second: Build) -> None:
         (dense, lambda: dense(use_bias=False)),
         (dense, frozen),
         (two_branches, lambda: two_branches(width=5)),
+        (looking_up, lambda: looking_up(place=1)),
+        (looking_up, lambda: looking_up(n_codes=8)),
         (lambda: dense(layers.GaussianNoise(0.1)), lambda: dense(layers.GaussianNoise(0.2))),
         (lambda: dense(layers.AlphaDropout(0.1)), lambda: dense(layers.AlphaDropout(0.2))),
         (
@@ -114,6 +125,8 @@ def test_what_a_variable_carries_is_shared(first: Build, second: Build) -> None:
         "bias",
         "frozen",
         "functional",
+        "operations",
+        "embedding",
         "noise",
         "alpha dropout",
         "activity penalty",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from objectives.columns import name_columns, numbers, read_column
+from objectives.columns import categorical, name_columns, numbers, read_column
 from objectives.errors import DataError
 
 
@@ -24,7 +24,16 @@ def test_a_column_whose_every_present_cell_is_a_number_is_numeric(values: list[o
 
 @pytest.mark.parametrize(
     "values",
-    [["1", "a"], [True, False], ["True", "False"], [datetime.date(2020, 1, 1)], [[1], {}], [1j]],
+    [
+        ["1", "a"],
+        ["1", "02139"],
+        ["00"],
+        [True, False],
+        ["True", "False"],
+        [datetime.date(2020, 1, 1)],
+        [[1], {}],
+        [1j],
+    ],
 )
 def test_any_other_column_is_categorical(values: list[object]) -> None:
     assert kind(values) == "category"
@@ -50,6 +59,13 @@ def test_a_level_is_the_same_text_from_a_csv_a_bool_an_int_and_a_float_with_gaps
     assert texts(pd.Series([1, 2])) == texts(pd.Series(["1", "2"])) == ["1", "2"]
     assert texts(pd.Series([1.0, np.nan]))[0] == "1"
     assert texts(pd.Series([True, False])) == ["True", "False"]
+
+
+def test_a_whole_number_is_one_level_however_it_is_written() -> None:
+    written = ["3", "3.0", " 3 ", "+3", "3.", "3.000e+00", "3.0E0"]
+    assert set(categorical(pd.Series(written))) == {"3"}
+    kept = ["03", "3e0", "3.5", "3a", "-", "9007199254740993.0"]
+    assert list(categorical(pd.Series(kept))) == kept
 
 
 def test_equal_objects_with_different_texts_are_different_levels() -> None:

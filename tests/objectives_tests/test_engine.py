@@ -10,13 +10,16 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from objectives.engine import Program
-from objectives.hyperparameters import NORMALIZATIONS, Hyperparameters
+from objectives.hyperparameters import NORMALIZATIONS, Embedding, Hyperparameters, Inputs
 from objectives.network import build_network
 from objectives.rows import Rows, place
 
 Floats = NDArray[np.float32]
 layers, optimizers = keras.layers, keras.optimizers
 
+FIVE = Inputs(n_features=5)
+TABLES = (Embedding(n_codes=7, dimension=3), Embedding(n_codes=60, dimension=2))
+CODED = Inputs(n_features=5, embeddings=TABLES, n_outputs=3)
 CHOSEN = Hyperparameters(
     widths=(6, 4),
     activation="relu",
@@ -86,15 +89,41 @@ def test_the_training_loss_is_the_mean_over_rows_with_their_weights(rows: Rows) 
     assert loss == pytest.approx(np.mean(weights * (np.logaddexp(0, z) - y * z)), rel=1e-5)
 
 
+def test_the_training_loss_of_several_classes_is_the_mean_softmax_cross_entropy(
+    rows_of_classes: Rows,
+) -> None:
+    weights = np.linspace(0, 3, 40, dtype=np.float32)
+    rows = replace(rows_of_classes, w=tf.constant(weights))
+    model = build_network(Inputs(n_features=5, n_outputs=3), replace(CHOSEN, widths=()), seed=0)
+    program = Program(model, optimizers.SGD(0.1), rows)
+    program.start(model, 0.0, seed=0)  # weights stay as they are
+    loss, logits = program.epoch(rows, batch_size=16, seed=0, epoch=1)
+    z, y = model(rows.x).numpy().astype(np.float64), rows.y.numpy().astype(int)
+    of_rows = np.logaddexp.reduce(z, axis=1) - z[np.arange(40), y]
+    assert loss == pytest.approx(np.mean(weights * of_rows), rel=1e-5)
+    assert logits.shape == (13, 3)
+    np.testing.assert_allclose(logits, model(rows.x_validation).numpy(), atol=1e-6)
+
+
+def test_a_code_that_no_row_has_is_learned_nothing_of(coded_rows: Rows) -> None:
+    chosen = replace(CHOSEN, l1=0.0, l2=0.0)
+    model = build_network(CODED, chosen, seed=0)
+    before = np.array(model.get_layer("embedding_1").embeddings)
+    after = weights_after(Program(model, optimizers.Adam(0.01), coded_rows), model, coded_rows)
+    model.set_weights(after)
+    moved = np.any(np.array(model.get_layer("embedding_1").embeddings) != before, axis=1)
+    assert set(np.flatnonzero(moved)) == set(coded_rows.x["codes"].numpy()[:, 1])
+
+
 def test_a_row_without_weight_teaches_nothing(rows: Rows) -> None:
     w = np.ones(40, np.float32)
     w[5] = 0
-    model = build_network(5, replace(CHOSEN, normalization="none"), seed=0)
+    model = build_network(FIVE, replace(CHOSEN, normalization="none"), seed=0)
     program = Program(model, optimizers.Adam(0.01), rows)
     plain = weights_after(program, model, replace(rows, w=tf.constant(w)))
     mislabelled = rows.y.numpy()
     mislabelled[5] = 1 - mislabelled[5]
-    model = build_network(5, replace(CHOSEN, normalization="none"), seed=0)
+    model = build_network(FIVE, replace(CHOSEN, normalization="none"), seed=0)
     changed = replace(rows, w=tf.constant(w), y=tf.constant(mislabelled))
     assert same(plain, weights_after(program, model, changed))
 
@@ -180,7 +209,7 @@ def test_rate_zero_is_no_dropout_at_all(rows: Rows) -> None:
 
 
 def test_validation_drops_nothing(rows: Rows) -> None:
-    model = build_network(5, replace(CHOSEN, dropout=0.9), seed=0)
+    model = build_network(FIVE, replace(CHOSEN, dropout=0.9), seed=0)
     program = Program(model, optimizers.SGD(0.1), rows)
     program.start(model, 0.1, seed=0)
     _, logits = program.epoch(rows, batch_size=16, seed=0, epoch=1)
@@ -216,27 +245,40 @@ def test_a_dropout_inside_another_layer_keeps_its_rate(rows: Rows) -> None:
 
 def test_a_used_program_gives_the_weights_of_a_new_one(rows: Rows) -> None:
     def fresh(seed: int) -> keras.Model:
-        return build_network(5, CHOSEN, seed=seed)
+        return build_network(FIVE, CHOSEN, seed=seed)
 
     used = Program(fresh(1), optimizers.Adam(0.01), rows)
     weights_after(
-        used, build_network(5, replace(CHOSEN, dropout=0.9, l1=1.0), seed=4), rows, seed=4
+        used, build_network(FIVE, replace(CHOSEN, dropout=0.9, l1=1.0), seed=4), rows, seed=4
     )
     new = Program(fresh(2), optimizers.Adam(0.01), rows)
     assert same(weights_after(used, fresh(3), rows), weights_after(new, fresh(3), rows))
 
 
+def test_a_used_program_with_embeddings_gives_the_weights_of_a_new_one(coded_rows: Rows) -> None:
+    def fresh(seed: int) -> keras.Model:
+        return build_network(CODED, CHOSEN, seed=seed)
+
+    used = Program(fresh(1), optimizers.Adam(0.01), coded_rows)
+    other = build_network(CODED, replace(CHOSEN, dropout=0.9, l1=1.0), seed=4)
+    weights_after(used, other, coded_rows, seed=4)
+    new = Program(fresh(2), optimizers.Adam(0.01), coded_rows)
+    after = [weights_after(program, fresh(3), coded_rows) for program in (used, new, used)]
+    assert same(after[0], after[1])
+    assert same(after[0], after[2])
+
+
 def test_a_diverged_trial_leaves_nothing_behind(rows: Rows) -> None:
-    model = build_network(5, CHOSEN, seed=0)
+    model = build_network(FIVE, CHOSEN, seed=0)
     program = Program(model, optimizers.Adam(0.01), rows)
     before = weights_after(program, model, rows)
     program.start(model, 1e30, seed=0)
     program.epoch(rows, batch_size=16, seed=0, epoch=1)
-    assert same(before, weights_after(program, build_network(5, CHOSEN, seed=0), rows))
+    assert same(before, weights_after(program, build_network(FIVE, CHOSEN, seed=0), rows))
 
 
 def test_training_does_not_change_the_given_model(rows: Rows) -> None:
-    model = build_network(5, CHOSEN, seed=0)
+    model = build_network(FIVE, CHOSEN, seed=0)
     config, before = model.get_config(), model.get_weights()
     trained = weights_after(Program(model, optimizers.Adam(0.01), rows), model, rows)
     assert not same(before, trained)
@@ -245,8 +287,8 @@ def test_training_does_not_change_the_given_model(rows: Rows) -> None:
 
 
 def test_kept_weights_outlive_further_epochs(rows: Rows) -> None:
-    program = Program(build_network(5, CHOSEN, seed=0), optimizers.Adam(0.01), rows)
-    model = build_network(5, CHOSEN, seed=0)
+    program = Program(build_network(FIVE, CHOSEN, seed=0), optimizers.Adam(0.01), rows)
+    model = build_network(FIVE, CHOSEN, seed=0)
     kept = weights_after(program, model, rows)
     program.epoch(rows, batch_size=16, seed=0, epoch=3)
     assert same(kept, program.best_weights())
@@ -277,9 +319,16 @@ def test_the_epoch_stops_at_the_step_that_diverges(bad: float) -> None:
 def test_a_dense_network_runs_on_the_single_threaded_executor(
     normalization: str, rows: Rows
 ) -> None:
-    model = build_network(5, replace(CHOSEN, normalization=normalization), seed=0)
+    model = build_network(FIVE, replace(CHOSEN, normalization=normalization), seed=0)
     program = Program(model, optimizers.Adam(0.01), rows)
     weights_after(program, model, rows)
+    assert (program._waits, program.traces) == (False, 1)
+
+
+def test_a_network_with_embeddings_runs_on_the_single_threaded_executor(coded_rows: Rows) -> None:
+    model = build_network(CODED, CHOSEN, seed=0)
+    program = Program(model, optimizers.Adam(0.01), coded_rows)
+    weights_after(program, model, coded_rows)
     assert (program._waits, program.traces) == (False, 1)
 
 

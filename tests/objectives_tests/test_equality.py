@@ -12,7 +12,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from objectives.engine import Program
-from objectives.hyperparameters import ACTIVATIONS, NORMALIZATIONS, Hyperparameters
+from objectives.hyperparameters import (
+    ACTIVATIONS,
+    NORMALIZATIONS,
+    Embedding,
+    Hyperparameters,
+    Inputs,
+)
 from objectives.network import build_network
 from objectives.rows import Rows, place
 
@@ -21,6 +27,21 @@ Optimizer = Callable[[], keras.Optimizer]
 layers, optimizers, regularizers = keras.layers, keras.optimizers, keras.regularizers
 
 SEED, EPOCHS, BATCH = 5, 2, 16  # 40 rows: two full batches and one of 8
+
+FIVE = Inputs(n_features=5)
+CLASSES = Inputs(n_features=5, n_outputs=3)
+TABLES = (Embedding(n_codes=7, dimension=3), Embedding(n_codes=60, dimension=2))
+CODED = Inputs(n_features=5, embeddings=TABLES, n_outputs=3)
+CHOSEN = Hyperparameters(
+    widths=(6, 4),
+    activation="relu",
+    normalization="none",
+    dropout=0.0,
+    l1=1e-3,
+    l2=1e-2,
+    learning_rate=0.01,
+    batch_size=BATCH,
+)
 
 
 def shuffled(n: int, epoch: int, seed: int = SEED) -> NDArray[np.int32]:
@@ -31,7 +52,10 @@ def shuffled(n: int, epoch: int, seed: int = SEED) -> NDArray[np.int32]:
 
 def keras_weights(model: keras.Model, optimizer: keras.Optimizer, rows: Rows) -> list[Floats]:
     """Train by `train_on_batch` and return the weights."""
-    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    losses = keras.losses
+    one_logit = model(tf.nest.map_structure(lambda part: part[:1], rows.x)).shape[-1] == 1
+    kind = losses.BinaryCrossentropy if one_logit else losses.SparseCategoricalCrossentropy
+    loss = kind(from_logits=True)
     model.compile(optimizer=optimizer, loss=loss, run_eagerly=True)
     for epoch in range(1, EPOCHS + 1):
         order = shuffled(len(rows.y), epoch)
@@ -54,8 +78,17 @@ def engine_weights(
     return program.best_weights()
 
 
-def assert_equals_keras(build: Callable[[int], keras.Model], make: Optimizer, rows: Rows) -> None:
-    """Compare both ways, on a program that another trial has used already."""
+def assert_equals_keras(
+    build: Callable[[int], keras.Model],
+    make: Optimizer,
+    rows: Rows,
+    *,
+    reference: Optimizer | None = None,
+) -> None:
+    """Compare both ways, on a program that another trial has used already.
+
+    `reference` makes Keras's own optimizer where that is not `make`'s.
+    """
     weights = np.linspace(0.5, 2, len(rows.y), dtype=np.float32)
     rows = replace(rows, w=tf.constant(weights))
     other = build(8)
@@ -64,7 +97,7 @@ def assert_equals_keras(build: Callable[[int], keras.Model], make: Optimizer, ro
     initial = build(3).get_weights()
     trained, expected = (
         engine_weights(program, build(3), rows),
-        keras_weights(build(3), make(), rows),
+        keras_weights(build(3), (reference or make)(), rows),
     )
     assert program.traces == 1
     assert any(not np.allclose(a, b, atol=1e-4) for a, b in zip(initial, expected, strict=True))
@@ -164,18 +197,87 @@ def test_every_optimizer_option_gives_the_weights_of_keras(make: Optimizer, rows
 def test_every_layer_gives_the_weights_of_keras(
     activation: str, normalization: str, rows: Rows
 ) -> None:
-    chosen = Hyperparameters(
-        widths=(6, 4),
-        activation=activation,
-        normalization=normalization,
-        dropout=0.0,
-        l1=1e-3,
-        l2=1e-2,
-        learning_rate=0.01,
-        batch_size=BATCH,
-    )
+    chosen = replace(CHOSEN, activation=activation, normalization=normalization)
     assert_equals_keras(
-        lambda seed: build_network(5, chosen, seed=seed), lambda: optimizers.Adam(0.01), rows
+        lambda seed: build_network(FIVE, chosen, seed=seed), lambda: optimizers.Adam(0.01), rows
+    )
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_several_classes_give_the_weights_of_keras(
+    normalization: str, rows_of_classes: Rows
+) -> None:
+    chosen = replace(CHOSEN, normalization=normalization)
+    assert_equals_keras(
+        lambda seed: build_network(CLASSES, chosen, seed=seed),
+        lambda: optimizers.Adam(0.01),
+        rows_of_classes,
+    )
+
+
+def test_a_softmax_of_two_logits_gives_the_weights_of_keras(rows: Rows) -> None:
+    two = replace(CLASSES, n_outputs=2)
+    assert_equals_keras(
+        lambda seed: build_network(two, CHOSEN, seed=seed), lambda: optimizers.Adam(0.01), rows
+    )
+
+
+@pytest.mark.parametrize("inputs", [CODED, replace(CODED, n_outputs=1)], ids=["classes", "two"])
+def test_embeddings_give_the_weights_of_keras(inputs: Inputs, coded_rows: Rows) -> None:
+    binary = tf.minimum(coded_rows.y, 1.0)
+    rows = coded_rows if inputs.n_outputs > 1 else replace(coded_rows, y=binary)
+    assert_equals_keras(
+        lambda seed: build_network(inputs, CHOSEN, seed=seed), lambda: optimizers.SGD(0.2), rows
+    )
+
+
+def test_embeddings_without_features_give_the_weights_of_keras(coded_rows: Rows) -> None:
+    def alone(x: dict[str, tf.Tensor]) -> dict[str, Any]:
+        return {
+            "features": np.zeros((len(x["codes"]), 0), np.float32),
+            "codes": np.array(x["codes"]),
+        }
+
+    rows = place(alone(coded_rows.x), np.array(coded_rows.y), alone(coded_rows.x_validation))
+    assert_equals_keras(
+        lambda seed: build_network(replace(CODED, n_features=0), CHOSEN, seed=seed),
+        lambda: optimizers.SGD(0.5),
+        rows,
+    )
+
+
+def of_whole_tables(kind: type[Any], **settings: Any) -> keras.Optimizer:
+    """Return a stock optimizer that is given an embedding's gradient as one dense tensor.
+
+    Given looked up rows, Keras's rules count a code that occurs twice in a batch wrongly: they
+    square the parts of its gradient, not their sum. A penalty makes every code occur twice.
+    """
+
+    class Whole(kind):  # type: ignore[misc]  # untyped
+        def apply(self, gradients: list[Any], variables: Any = None) -> None:
+            super().apply([tf.convert_to_tensor(g) for g in gradients], variables)
+
+    return Whole(**settings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (optimizers.Adam, {"learning_rate": 0.01}),
+        (optimizers.Adam, {"learning_rate": 0.01, "clipnorm": 0.1}),
+        (optimizers.RMSprop, {"learning_rate": 0.01}),
+        (optimizers.AdamW, {"learning_rate": 0.01, "weight_decay": 0.5}),
+    ],
+    ids=["adam", "one gradient a variable", "rmsprop", "weight decay"],
+)
+def test_embeddings_give_the_weights_of_keras_with_dense_gradients(
+    kind: Any, settings: dict[str, Any], coded_rows: Rows
+) -> None:
+    assert_equals_keras(
+        lambda seed: build_network(CODED, CHOSEN, seed=seed),
+        lambda: kind(**settings),
+        coded_rows,
+        reference=lambda: of_whole_tables(kind, **settings),
     )
 
 
@@ -276,8 +378,21 @@ def test_any_model_gives_the_weights_of_keras(
     assert_equals_keras(build, lambda: optimizers.Adam(0.02), rows)
 
 
+@pytest.mark.parametrize(
+    ("make", "reference"),
+    [
+        (lambda: optimizers.SGD(0.2), None),
+        (
+            lambda: optimizers.Adam(0.02, clipnorm=0.5),
+            lambda: of_whole_tables(optimizers.Adam, learning_rate=0.02, clipnorm=0.5),
+        ),
+    ],
+    ids=["sgd", "adam, one gradient a variable"],
+)
 @pytest.mark.parametrize("structure", ["dict", "list"])
-def test_a_model_with_two_inputs_gives_the_weights_of_keras(structure: str, table: Any) -> None:
+def test_a_model_with_two_inputs_gives_the_weights_of_keras(
+    structure: str, make: Optimizer, reference: Optimizer | None, table: Any
+) -> None:
     x, y = table
     codes = np.random.default_rng(0).integers(0, 7, (53, 2)).astype(np.int32)
 
@@ -299,8 +414,7 @@ def test_a_model_with_two_inputs_gives_the_weights_of_keras(structure: str, tabl
         )
 
     rows = place(features(slice(40)), y[:40], features(slice(40, 53)))
-    # Not Adam: its rule for sparse gradients counts a code that occurs twice in a batch wrongly.
-    assert_equals_keras(build, lambda: optimizers.SGD(0.2), rows)
+    assert_equals_keras(build, make, rows, reference=reference)
 
 
 def test_an_embedding_is_a_dense_layer_on_indicators(table: Any) -> None:

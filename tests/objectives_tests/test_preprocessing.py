@@ -1,15 +1,25 @@
 """Statistics come from the training rows, and any frame ends in finite features or a sentence."""
 
 import time
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from raw_rows import raw_rows, schema_of, typed
 
+from objectives.columns import categorical, read_days
+from objectives.encoding import MAX_LEVELS
 from objectives.errors import DataError
-from objectives.preprocessing import CLIP, MAX_LEVELS, Preprocessing, fit_preprocessing
+from objectives.hyperparameters import Embedding
+from objectives.preprocessing import Preprocessing, fit_preprocessing
+from objectives.quantiles import END, MAX_KNOTS
+from objectives.scaling import CLIP
+from objectives.schema import Column, Schema
+
+WAVES = ("sine", "cosine")
 
 
 def fit(**columns: object) -> Preprocessing:
@@ -70,6 +80,112 @@ def test_numbers_as_text_are_numbers() -> None:
     assert features(fit(a=["1", "2", "3"]), a=["2", 2])["a"] == [0, 0]
 
 
+def test_one_mistyped_cell_makes_no_constant_of_the_others() -> None:
+    values = [*np.random.default_rng(0).normal(size=60), 1e30]
+    assert 0.3 < np.std(features(fit(a=values), a=values)["a"][:60]) < 1.5
+
+
+def test_quantile_scaling_gives_normal_scores_whatever_the_distribution() -> None:
+    values = np.random.default_rng(0).lognormal(0, 3, 5000)
+    preprocessing = fit(a=values)
+    assert preprocessing.scalings == ("standard", "quantile")
+    assert len(preprocessing.values[0].knots) <= MAX_KNOTS
+    x = preprocessing.transform(pd.DataFrame({"a": values}), "quantile")[:, 0]
+    assert abs(x.mean()) < 0.02 and abs(x.std() - 1) < 0.02
+    assert abs(np.quantile(x, 0.975) - 1.96) < 0.05
+    assert (np.diff(x[np.argsort(values)]) >= 0).all()
+
+
+def test_quantile_scaling_is_flat_beyond_the_training_values_and_fills_with_the_median() -> None:
+    values = np.arange(-1000.0, 1001.0)
+    preprocessing = fit(a=[*values, np.nan])
+    x = preprocessing.transform(pd.DataFrame({"a": [1e38, 1001, -np.inf, -3e38, 0]}), "quantile")
+    assert x[0, 0] == x[1, 0] == END and x[3, 0] == -END
+    assert x[2, 0] == x[4, 0] and abs(x[4, 0]) < 1e-6
+
+
+def test_ties_share_the_score_of_their_mean_rank() -> None:
+    preprocessing = fit(a=[0.0] * 80 + [1.0] * 20)
+    x = preprocessing.transform(pd.DataFrame({"a": [0.0, 1.0]}), "quantile")[:, 0]
+    assert np.allclose(x, [NormalDist().inv_cdf(0.4), NormalDist().inv_cdf(0.9)], atol=1e-6)
+
+
+def test_columns_without_values_know_one_scaling() -> None:
+    assert fit(c=["a", "b"] * 9).scalings == ("standard",)
+    with pytest.raises(ValueError, match="`scaling` must be one of"):
+        fit(a=[1, 2]).transform(pd.DataFrame({"a": [1]}), "none")
+
+
+# Dates and texts
+
+
+def dated(**cells: list[object]) -> Preprocessing:
+    """Fitted on dates of the order in the column's name, and on texts."""
+    columns, frame = [], {}
+    for name, values in cells.items():
+        if name == "note":
+            columns.append(Column(name=name, kind="text", why=""))
+            frame[name] = categorical(pd.Series(values, dtype=object))
+        else:
+            columns.append(Column(name=name, kind="datetime", why="", order=name))
+            frame[name] = pd.Series(read_days(pd.Series(values, dtype=object), name))
+    return fit_preprocessing(pd.DataFrame(frame), Schema(columns=tuple(columns)))
+
+
+def test_a_date_is_its_days_and_its_place_in_year_and_week() -> None:
+    preprocessing = dated(YMD=["2020-01-01", "2020-07-01", "2021-01-01", "2021-07-01"])
+    got = features(preprocessing, YMD=["2019-12-31", "2020-01-07", "2020-07-02"])
+    assert list(got) == ["YMD", *(f"YMD ({f} of {p})" for p in ("year", "week") for f in WAVES)]
+    year = np.arctan2(got["YMD (sine of year)"], got["YMD (cosine of year)"]) / (2 * np.pi)
+    assert np.allclose(year % 1, [0.9973, 0.0165, 0.501], atol=0.005)
+    assert np.isclose(got["YMD (sine of week)"][0], got["YMD (sine of week)"][1], atol=1e-5)
+    assert np.all(np.diff(got["YMD"]) > 0)
+
+
+def test_times_of_day_add_the_place_in_the_day_and_tell_seconds_apart() -> None:
+    times = ["2020-01-01 06:00", "2020-01-01 18:00:00", "2020-01-01 18:00:01"]
+    got = features(dated(YMD=times), YMD=times)
+    assert np.allclose(got["YMD (sine of day)"], [1, -1, -1], atol=1e-4)
+    assert got["YMD"][1] < got["YMD"][2]
+
+
+def test_a_missing_date_has_no_place_in_its_periods_and_an_indicator() -> None:
+    preprocessing = dated(DMY=["1/2/2020", "3/4/2020", "", "5/6/2021"])
+    got = features(preprocessing, DMY=["31/2/2020", None, "soon", "29/2/2020"])
+    assert got["DMY (missing)"] == [1, 1, 1, 0]
+    for wave in (f"DMY ({f} of {p})" for p in ("year", "week") for f in WAVES):
+        assert got[wave][:3] == [0, 0, 0] and got[wave][3] != 0
+    assert len(set(got["DMY"][:3])) == 1
+
+
+def test_one_date_and_no_date_are_dropped() -> None:
+    preprocessing = dated(YMD=["2020-01-01"] * 4, DMY=[""] * 4, MDY=["1/2/20", "2/2/20"] * 2)
+    assert preprocessing.columns == ("MDY",)
+    assert dict(preprocessing.dropped) == {
+        "YMD": "the same in every training row",
+        "DMY": "no date in the training rows",
+    }
+
+
+def test_of_a_text_only_whether_it_is_filled_counts() -> None:
+    preprocessing = dated(note=["filled", None, "filled", None])
+    assert features(preprocessing, note=["anything", "", None, " "]) == {
+        "note (filled)": [1, 0, 0, 1]
+    }
+
+
+def test_columns_that_the_schema_drops_are_left_out_with_its_reason() -> None:
+    schema = Schema(
+        columns=(
+            Column(name="a", kind="numeric", why=""),
+            Column(name="b", kind="dropped", why="numbers the rows"),
+        )
+    )
+    preprocessing = fit_preprocessing(pd.DataFrame({"a": [1.0, 2.0]}), schema)
+    assert preprocessing.columns == ("a",)
+    assert dict(preprocessing.dropped) == {"b": "numbers the rows"}
+
+
 # Categorical columns
 
 
@@ -100,11 +216,28 @@ def test_names_and_ids_are_dropped_with_the_reason() -> None:
     assert preprocessing.dropped["id"] == "200 different texts and none in 5 or more training rows"
 
 
-def test_a_column_of_many_levels_keeps_the_most_frequent() -> None:
+def test_more_than_forty_levels_are_embedded_the_most_frequent_first() -> None:
     values = [f"level {i:03d}" for i in range(100) for _ in range(105 - i)]
-    (column,) = fit(c=values).categorical
-    assert column.levels == tuple(f"level {i:03d}" for i in range(MAX_LEVELS))
-    assert column.has_other
+    preprocessing = fit(c=values)
+    (column,) = preprocessing.embedded
+    assert column.levels == tuple(f"level {i:03d}" for i in range(100))
+    assert preprocessing.embeddings == (Embedding(n_codes=101, dimension=6),)
+    assert preprocessing.n_features == 0
+    codes = preprocessing.codes(pd.DataFrame({"c": ["level 000", "new", None, "level 099"]}))
+    assert codes.dtype == np.int32 and codes.tolist() == [[1], [0], [0], [100]]
+
+
+def test_forty_levels_are_one_hot_and_rare_ones_do_not_count() -> None:
+    values = [f"level {i}" for i in range(MAX_LEVELS)] * 5 + [f"rare {i}" for i in range(99)]
+    preprocessing = fit(c=values)
+    assert preprocessing.n_features == MAX_LEVELS + 1 and not preprocessing.embedded
+
+
+def test_ten_thousand_levels_have_a_vector_and_the_rest_share_one() -> None:
+    preprocessing = fit(c=[str(i) + "x" for i in range(10_050)] * 5 + ["3x"])
+    (table,) = preprocessing.embeddings
+    assert table == Embedding(n_codes=10_001, dimension=20)
+    assert preprocessing.codes(pd.DataFrame({"c": ["3x"]})).tolist() == [[1]]
 
 
 def test_booleans_are_two_levels_from_a_frame_and_from_text() -> None:
@@ -156,6 +289,35 @@ def test_fifty_thousand_rows_take_well_under_half_a_second() -> None:
     assert time.perf_counter() - start < 2.0  # four times the goal, for a busy machine
 
 
+def test_raw_cells_and_typed_ones_give_the_same() -> None:
+    raw = raw_rows(600)
+    preprocessing = fit_preprocessing(typed(raw), schema_of(list(raw.columns)))
+    assert all(getattr(preprocessing, kind) for kind in ("numeric", "categorical", "embedded"))
+    new = raw_rows(200, seed=1)
+    for scaling in preprocessing.scalings:
+        x = preprocessing.transform(new, scaling)
+        assert np.isfinite(x).all() and np.abs(x).max() <= CLIP
+        assert np.array_equal(x, preprocessing.transform(typed(new), scaling))
+    assert np.array_equal(preprocessing.codes(new), preprocessing.codes(typed(new)))
+
+
+def test_no_statistic_moves_when_rows_outside_the_training_rows_do() -> None:
+    raw = raw_rows(600)
+    schema = schema_of(list(raw.columns))
+    changed = raw.copy()
+    changed.iloc[400:] = raw.iloc[:200].to_numpy()
+    changed.loc[400:, "income"] = 1e12
+    changed.loc[400:, "city"] = "noise"
+    fitted = [fit_preprocessing(typed(f).iloc[:400], schema) for f in (raw, changed)]
+    assert fitted[0] == fitted[1]
+
+
+def test_every_kind_survives_json() -> None:
+    raw = raw_rows(600)
+    preprocessing = fit_preprocessing(typed(raw), schema_of(list(raw.columns)))
+    assert Preprocessing.from_json(preprocessing.to_json()) == preprocessing
+
+
 CELLS = st.one_of(
     st.none(),
     st.booleans(),
@@ -188,7 +350,9 @@ def test_any_frame_ends_in_finite_features_or_a_sentence(frame: pd.DataFrame) ->
         return
     x = preprocessing.transform(train)
     assert x.shape == (8, preprocessing.n_features) and np.isfinite(x).all()
-    assert np.abs(x).max() <= CLIP
+    assert np.abs(x).max(initial=0) <= CLIP
+    scores = preprocessing.transform(train, preprocessing.scalings[-1])
+    assert np.isfinite(scores).all()
     assert len(preprocessing.feature_names) == preprocessing.n_features
     assert set(preprocessing.columns) | set(preprocessing.dropped) == set(frame.columns)
     assert Preprocessing.from_json(preprocessing.to_json()) == preprocessing

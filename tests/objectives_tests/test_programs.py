@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from objectives.engine import Program
-from objectives.hyperparameters import Hyperparameters
+from objectives.hyperparameters import Embedding, Hyperparameters, Inputs
 from objectives.network import build_network
 from objectives.programs import Programs
 from objectives.rows import Rows, place
 
 layers, optimizers = keras.layers, keras.optimizers
 
+FIVE = Inputs(n_features=5)
+TABLES = (Embedding(n_codes=7, dimension=3), Embedding(n_codes=60, dimension=2))
+CODED = Inputs(n_features=5, embeddings=TABLES, n_outputs=3)
 CHOSEN = Hyperparameters(
     widths=(6, 4),
     activation="relu",
@@ -56,9 +59,9 @@ def test_a_second_trial_of_one_architecture_traces_nothing(
 ) -> None:
     second = replace(CHOSEN, **changes)
     program = shared.program_for(
-        build_network(5, CHOSEN, seed=0), optimizers.Adam(CHOSEN.learning_rate), rows
+        build_network(FIVE, CHOSEN, seed=0), optimizers.Adam(CHOSEN.learning_rate), rows
     )
-    model = build_network(5, second, seed=1)
+    model = build_network(FIVE, second, seed=1)
     again = shared.program_for(model, optimizers.Adam(second.learning_rate), rows)
     again.start(model, second.learning_rate, seed=1)
     again.epoch(rows, batch_size=second.batch_size, seed=1, epoch=1)
@@ -73,11 +76,32 @@ def shared() -> Programs:
     return Programs()
 
 
+@pytest.mark.parametrize(
+    "changes", [{"dropout": 0.0}, {"l1": 0.5, "l2": 0.0}, {"batch_size": 7}], ids=str
+)
+def test_a_second_trial_with_embeddings_traces_nothing(
+    changes: dict[str, Any], coded_rows: Rows, shared: Programs
+) -> None:
+    second = replace(CHOSEN, **changes)
+    program = run(shared, build_network(CODED, CHOSEN, seed=0), coded_rows)
+    model = build_network(CODED, second, seed=1)  # whose operations Keras named anew
+    assert run(shared, model, coded_rows, seed=1, batch_size=second.batch_size) is program
+    assert program.traces == 1
+
+
+def test_other_embeddings_and_numbers_of_classes_are_other_programs(coded_rows: Rows) -> None:
+    programs = Programs()
+    wider = (TABLES[0], Embedding(n_codes=60, dimension=3))
+    for inputs in (CODED, replace(CODED, embeddings=wider), replace(CODED, n_outputs=4)):
+        assert run(programs, build_network(inputs, CHOSEN, seed=0), coded_rows).traces == 1
+    assert len(programs) == 3
+
+
 def test_other_numbers_of_rows_trace_nothing(rows: Rows, shared: Programs) -> None:
-    program = run(shared, build_network(5, CHOSEN, seed=0), rows)
+    program = run(shared, build_network(FIVE, CHOSEN, seed=0), rows)
     x, y, x_validation = (part.numpy() for part in (rows.x, rows.y, rows.x_validation))
     fewer = place(x[:21], y[:21], x_validation[:6])
-    assert run(shared, build_network(5, CHOSEN, seed=0), fewer) is program
+    assert run(shared, build_network(FIVE, CHOSEN, seed=0), fewer) is program
     assert program.traces == 1
 
 
@@ -175,7 +199,7 @@ def test_an_evicted_architecture_works_again_and_gives_the_same(rows: Rows) -> N
     programs = Programs(max_programs=1)
 
     def logits() -> Any:
-        model = build_network(5, CHOSEN, seed=0)
+        model = build_network(FIVE, CHOSEN, seed=0)
         program = programs.program_for(model, optimizers.Adam(0.01), rows)
         program.start(model, 0.01, seed=0)
         return program.epoch(rows, batch_size=16, seed=0, epoch=1)[1].tobytes()
@@ -187,7 +211,7 @@ def test_an_evicted_architecture_works_again_and_gives_the_same(rows: Rows) -> N
 
 def test_an_evicted_program_still_finishes_its_trial(rows: Rows) -> None:
     programs = Programs(max_programs=1)
-    model = build_network(5, CHOSEN, seed=0)
+    model = build_network(FIVE, CHOSEN, seed=0)
     program = run(programs, model, rows)
     run(programs, automatic(), rows)
     program.epoch(rows, batch_size=16, seed=0, epoch=2)

@@ -12,9 +12,16 @@ import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
-from objectives.hyperparameters import ACTIVATIONS, NORMALIZATIONS, Hyperparameters
-from objectives.metrics import log_loss, roc_auc
+from objectives.hyperparameters import (
+    ACTIVATIONS,
+    NORMALIZATIONS,
+    Embedding,
+    Hyperparameters,
+    Inputs,
+)
+from objectives.metrics import evaluate, log_loss, probabilities, roc_auc
 from objectives.network import Networks, build_network
 from objectives.programs import Programs
 from objectives.rows import Rows, place
@@ -23,6 +30,9 @@ from objectives.training import Outcome, Training
 Floats = NDArray[np.float32]
 optimizers = keras.optimizers
 
+FIVE = Inputs(n_features=5)
+TABLES = (Embedding(n_codes=7, dimension=3), Embedding(n_codes=60, dimension=2))
+CODED = Inputs(n_features=5, embeddings=TABLES, n_outputs=3)
 CHOSEN = Hyperparameters(
     widths=(6, 4),
     activation="relu",
@@ -37,10 +47,11 @@ CHOSEN = Hyperparameters(
 
 def training(
     rows: Rows,
-    y: Floats,
+    y: NDArray[Any],
     programs: Programs,
     chosen: Hyperparameters = CHOSEN,
     *,
+    inputs: Inputs = FIVE,
     seed: int = 0,
     max_epochs: int = 6,
     patience: int = 6,
@@ -48,7 +59,7 @@ def training(
     model: keras.Model | None = None,
 ) -> Training:
     return Training(
-        model or build_network(rows.x.shape[1], chosen, seed=seed),
+        model or build_network(inputs, chosen, seed=seed),
         optimizer or optimizers.Adam(chosen.learning_rate),
         rows,
         y,
@@ -114,20 +125,23 @@ SCORES = {  # logits of the four rows with the ROC-AUC that names them
 }
 
 
-def scripted(*aucs: float, patience: int = 2, **losses: float) -> tuple[Script, Training]:
+def scripted(*aucs: float, patience: int = 2) -> tuple[Script, Training]:
     script = Script(*(SCORES[auc] for auc in aucs))
-    run = Training(
+    return script, played(script, LABELS, patience=patience)
+
+
+def played(script: Script, y: NDArray[Any], *, patience: int = 2) -> Training:
+    return Training(
         keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),
         optimizers.SGD(0.1),
         None,  # type: ignore[arg-type]  # the script reads no rows
-        LABELS,
+        y,
         script,  # type: ignore[arg-type]
         batch_size=1,
-        max_epochs=len(aucs),
+        max_epochs=len(script.scores),
         patience=patience,
         seed=0,
     )
-    return script, run
 
 
 @pytest.mark.parametrize(
@@ -152,6 +166,7 @@ def test_training_stops_after_patience_epochs_without_a_better_auc(
     assert (outcome.best_epoch, script.kept[-1]) == (best, best)
     assert outcome.metrics is not None
     assert outcome.metrics.roc_auc == aucs[best - 1]
+    assert outcome.logits is SCORES[aucs[best - 1]]
     assert outcome.epochs == tuple(records)
 
 
@@ -185,10 +200,44 @@ def test_scores_that_hardly_vary_are_a_collapse_whatever_their_auc() -> None:
     assert (outcome.verdict, outcome.metrics.roc_auc) == ("collapsed", 1.0)
 
 
+CLASSES = np.array([0, 1, 2, 1])
+
+
+def test_training_on_classes_stops_and_reports_by_their_mean_auc_against_the_rest() -> None:
+    best = 4 * np.eye(3, dtype=np.float32)[CLASSES]
+    worse, worst = best[[1, 0, 2, 3]], best[[1, 2, 0, 0]]
+    run = played(Script(worst, worse, best, worse, worst, best), CLASSES)
+    records = list(run.epochs())
+    assert [record.validation_auc for record in records] == [
+        pytest.approx(roc_auc_score(CLASSES, probabilities(logits), multi_class="ovr"))
+        for logits in (worst, worse, best, worse, worst)
+    ]
+    assert records[2].validation_loss == log_loss(CLASSES, best) < records[1].validation_loss
+    outcome = run.outcome()
+    assert (outcome.best_epoch, outcome.verdict) == (3, "healthy")
+    assert outcome.logits is best
+    assert outcome.metrics == evaluate(CLASSES, best)
+
+
+def test_classes_that_hardly_vary_are_a_collapse_and_one_that_varies_is_none() -> None:
+    varying = np.zeros((4, 3), np.float32)
+    varying[:, 2] = [-1, 1, 2, 3]
+    for factor, verdict in ((1e-4, "collapsed"), (1, "healthy")):
+        run = played(Script(varying * np.float32(factor)), CLASSES)
+        list(run.epochs())
+        assert run.outcome().verdict == verdict
+
+
+def test_a_class_shift_that_all_rows_share_is_a_collapse() -> None:
+    run = played(Script(np.tile(np.array([3, 0, -2], np.float32), (4, 1))), CLASSES)
+    list(run.epochs())
+    assert run.outcome().verdict == "collapsed"
+
+
 def test_before_any_epoch_there_are_neither_metrics_nor_weights() -> None:
     _, run = scripted(1.0)
     outcome = run.outcome()
-    assert (outcome.metrics, outcome.best_epoch) == (None, 0)
+    assert (outcome.metrics, outcome.best_epoch, outcome.logits) == (None, 0, None)
     with pytest.raises(RuntimeError, match="no epoch"):
         run.weights()
 
@@ -207,7 +256,7 @@ def test_the_weights_are_those_of_the_best_epoch(
 ) -> None:
     # A learning rate too large for the task: the validation ROC-AUC goes up and down.
     chosen = replace(CHOSEN, learning_rate=0.3)
-    model = build_network(5, chosen, seed=0)
+    model = build_network(FIVE, chosen, seed=0)
     run = Training(
         model,
         optimizers.Adam(chosen.learning_rate),
@@ -239,6 +288,7 @@ def test_a_huge_learning_rate_diverges_at_once(
     run = walked(rows, y_validation, programs, chosen)
     outcome = run.outcome()
     assert (outcome.verdict, outcome.metrics, outcome.epochs) == ("diverged", None, ())
+    assert outcome.logits is None
     with pytest.raises(RuntimeError, match="no epoch"):  # not the weights of the trial before
         run.weights()
 
@@ -312,7 +362,7 @@ def test_a_learning_rate_schedule_is_followed_in_every_trial(
             rows, y_validation, programs, chosen, seed=seed, optimizer=stopping(), max_epochs=3
         )
         losses = [epoch.validation_loss for epoch in outcome.epochs]
-        start = build_network(5, chosen, seed=seed)(rows.x_validation).numpy().ravel()
+        start = build_network(FIVE, chosen, seed=seed)(rows.x_validation).numpy().ravel()
         assert losses[0] == losses[1] == losses[2] != log_loss(y_validation, start)
 
 
@@ -331,14 +381,57 @@ def test_a_trial_repeats_whichever_ran_before_and_whatever_is_cached(
     assert digest(walked(rows, y_validation, warm, seed=1)) != cold
 
 
+def test_a_trial_with_classes_and_embeddings_repeats_whatever_is_cached(
+    coded_rows: Rows, classes: NDArray[np.int64]
+) -> None:
+    def walk(programs: Programs, chosen: Hyperparameters = CHOSEN, *, seed: int = 0) -> str:
+        y = classes[40:]
+        return digest(walked(coded_rows, y, programs, chosen, inputs=CODED, seed=seed))
+
+    cold, warm = walk(Programs()), Programs()
+    keras.utils.set_random_seed(99)  # the global seeds decide nothing
+    walk(warm, replace(CHOSEN, dropout=0.7, l1=0.1, batch_size=5), seed=8)
+    assert walk(warm) == cold
+    assert walk(warm, seed=1) != cold
+    assert len(warm) == 1
+
+
+def test_a_network_learns_classes_from_codes_alone(codes: NDArray[np.int32]) -> None:
+    y = codes[:, 0] % 3
+    x = {"features": np.zeros((53, 0), np.float32), "codes": codes}
+    rows = place(
+        {name: part[:40] for name, part in x.items()},
+        y[:40],
+        {name: part[40:] for name, part in x.items()},
+    )
+    inputs = replace(CODED, n_features=0)
+    chosen = replace(CHOSEN, widths=(16,), normalization="none", dropout=0.0, learning_rate=0.1)
+    run = walked(rows, y[40:], Programs(), chosen, inputs=inputs, max_epochs=30, patience=30)
+    outcome = run.outcome()
+    assert outcome.metrics is not None
+    assert (outcome.metrics.roc_auc, outcome.verdict) == (1.0, "healthy")
+
+
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_a_kept_network_trains_as_a_new_one_and_is_left_as_it_was(
     activation: str, normalization: str, rows: Rows, y_validation: Floats
 ) -> None:
+    drawn = replace(CHOSEN, activation=activation, normalization=normalization)
+    _assert_a_kept_network_is_as_new(FIVE, drawn, rows, y_validation)
+
+
+def test_a_kept_network_with_embeddings_trains_as_a_new_one(
+    coded_rows: Rows, classes: NDArray[np.int64]
+) -> None:
+    _assert_a_kept_network_is_as_new(CODED, CHOSEN, coded_rows, classes[40:])
+
+
+def _assert_a_kept_network_is_as_new(
+    inputs: Inputs, drawn: Hyperparameters, rows: Rows, y: NDArray[Any]
+) -> None:
     # Each trial leaves its network to the next: what one changed, the others would start from.
     networks, kept, built = Networks(), Programs(), Programs()
-    drawn = replace(CHOSEN, activation=activation, normalization=normalization)
     trials = [
         (drawn, 0),
         (replace(drawn, dropout=0.6, l1=0.0, l2=0.1, learning_rate=0.1), 1),
@@ -347,14 +440,17 @@ def test_a_kept_network_trains_as_a_new_one_and_is_left_as_it_was(
     ]
     digests = []
     for chosen, seed in trials:
-        model, fresh = networks.network(5, chosen, seed=seed), build_network(5, chosen, seed=seed)
-        run = walked(rows, y_validation, kept, chosen, seed=seed, model=model)
+        model = networks.network(inputs, chosen, seed=seed)
+        fresh = build_network(inputs, chosen, seed=seed)
+        run = walked(rows, y, kept, chosen, seed=seed, model=model)
         digests.append(digest(run))
-        expected = walked(rows, y_validation, built, chosen, seed=seed, model=fresh)
+        expected = walked(rows, y, built, chosen, seed=seed, model=fresh)
         assert digests[-1] == digest(expected)
         assert run.outcome().epochs == expected.outcome().epochs
-        untrained = build_network(5, chosen, seed=seed)
-        assert model.get_config() == untrained.get_config()
+        assert np.array_equal(run.outcome().logits, expected.outcome().logits)
+        untrained = build_network(inputs, chosen, seed=seed)
+        for layer, other in zip(model.layers, untrained.layers, strict=True):
+            assert layer.get_config() == other.get_config()
         for own, initial in zip(model.get_weights(), untrained.get_weights(), strict=True):
             assert own.tobytes() == initial.tobytes()
     assert digests[0] == digests[3]

@@ -27,6 +27,30 @@ def test_rungs_are_a_geometric_series(name: str, max_epochs: int, epochs: set[in
     assert rungs(name, max_epochs) == epochs
 
 
+@pytest.mark.parametrize("name", PRUNERS)
+def test_trial_of_several_folds_reports_after_folds_and_not_at_epochs(name: str) -> None:
+    assert rungs(name, 100, folds=5) == set()
+
+
+@pytest.mark.parametrize("name", ["median", "hyperband"])
+def test_trial_behind_after_its_first_fold_is_stopped_between_folds(name: str) -> None:
+    study = optuna.create_study(direction="maximize", pruner=make_pruner(name, 100, folds=5))
+    stopped = {"behind": 0, "ahead": 0}
+    for number in range(60):
+        trial = study.ask()
+        kind = "behind" if number % 2 else "ahead"
+        for fold in range(1, 5):
+            trial.report((0.5 if kind == "behind" else 0.9) + number / 1e4, fold)
+            if trial.should_prune():
+                stopped[kind] += 1
+                study.tell(trial, state=TrialState.PRUNED)
+                break
+        else:
+            study.tell(trial, 0.9)
+    assert stopped["behind"] >= 20
+    assert stopped["behind"] > 2 * stopped["ahead"]
+
+
 def test_each_name_makes_its_pruner() -> None:
     made = {name: type(make_pruner(name, 100)).__name__ for name in PRUNERS}
     assert made == {"median": "MedianRule", "hyperband": "HyperbandPruner", "none": "NopPruner"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from objectives.roles import Roles
 from search.errors import SettingError, StudyChangedError
 from search.settings import (
     DataIdentity,
@@ -37,6 +38,8 @@ SETTINGS = Settings(
     patience=10,
     timeout_seconds=None,
     workers=2,
+    folds=5,
+    roles=Roles(categorical=("zip",), group="customer"),
     versions={**installed_versions(), "dampen": "0.0.9"},
 )
 GOOD: dict[str, Any] = {
@@ -52,6 +55,13 @@ GOOD: dict[str, Any] = {
 
 def test_settings_come_back_from_json_as_they_went() -> None:
     assert Settings.from_json(json.loads(json.dumps(SETTINGS.to_json()))) == SETTINGS
+
+
+def test_settings_of_an_older_release_have_one_split_and_no_roles() -> None:
+    stored = SETTINGS.to_json()
+    del stored["roles"], stored["folds"]
+    found = Settings.from_json(stored)
+    assert (found.folds, found.roles) == (1, Roles())
 
 
 def test_space_comes_back_as_the_distributions_it_was_made_of() -> None:
@@ -73,6 +83,7 @@ def test_least_values_are_accepted() -> None:
         ("patience", 0, 1),
         ("workers", 0, 1),
         ("seed", -1, 0),
+        ("folds", 0, 1),
     ],
 )
 def test_value_out_of_range_is_refused_with_its_option(

@@ -29,6 +29,20 @@ def test_first_trials_are_without_regularisation_and_well_tried() -> None:
     assert plain.widths == tried.widths == (128, 128)
 
 
+@pytest.mark.parametrize("scalings", [("standard",), ("standard", "quantile")])
+@pytest.mark.parametrize("imbalanced", [False, True])
+def test_what_makes_no_difference_to_a_table_is_not_searched(
+    scalings: tuple[str, ...], imbalanced: bool
+) -> None:
+    space = regularization_space(300, scalings=scalings, imbalanced=imbalanced)
+    assert ("scaling" in space) == (len(scalings) > 1)
+    assert ("class_weight" in space) == imbalanced
+    for params in first_trials(space):
+        assert params.keys() == space.keys()
+        assert hyperparameters(params).scaling == "standard"
+        assert hyperparameters(params).class_weight == "none"
+
+
 def test_larger_tables_get_larger_batches() -> None:
     choices = []
     for n_train in (300, 5_000, 20_000, 500_000):

@@ -1,0 +1,95 @@
+"""A trial as the plain Keras script that `objectives/script.py` writes.
+
+Loads no TensorFlow: all that the script needs stands in the study, its table and its prepared data.
+"""
+
+import numpy as np
+
+from objectives.dataset import Table
+from objectives.dialect import Dialect
+from objectives.preparation import load_prepared
+from objectives.preprocessing import Preprocessing
+from objectives.script import Plan, write_script
+from objectives.script_split import keeps_copies_together
+from search.figures import complete_trial
+from search.sampling import trial_seed
+from search.settings import Settings
+from search.space import hyperparameters
+from search.study import prepared_folder, same_table
+from storage.database import open_database
+from storage.studies import load_study
+
+
+def script(study: str, *, trial: int | None = None, storage: str | None = None) -> str:
+    """Return a script that reads the study's table and trains the trial's network.
+
+    Args:
+        study: name of the study.
+        trial: number of a complete trial; the best one unless told.
+        storage: a database URL, as for `launch`.
+
+    Raises:
+        TrialError, StudyChangedError, storage.errors.StorageError, objectives.errors.DataError:
+            the trial or the study's table cannot be used.
+    """
+    db = open_database(storage, create=False)
+    record = load_study(db, study)
+    settings = Settings.from_json(record.settings)
+    chosen = complete_trial(db, record, trial)
+    table = same_table(db, record, settings)
+    folds = load_prepared(prepared_folder(db, record, settings, table)).folds
+    preprocessings = [fold.preprocessing for fold in folds]
+    assert chosen.value is not None  # it is complete
+    return write_script(
+        Plan(
+            study=study,
+            trial=chosen.number,
+            data_path=table.path or table.name,
+            target=table.target,
+            labels=table.labels,
+            roles=settings.roles,
+            schema=table.schema,
+            hyperparameters=hyperparameters(chosen.params),
+            seed=settings.seed,
+            folds=settings.folds,
+            max_epochs=settings.max_epochs,
+            patience=settings.patience,
+            training_seed=trial_seed(settings.seed, chosen.number, 1),
+            value=chosen.value,
+            dialect=table.dialect or Dialect(),
+            embeddings={e.name: e.dimension for p in preprocessings for e in p.embedded},
+            gaps=_gaps(table, settings.roles.group),
+            infinite=_has_infinity(table),
+            times_of_day=_times_of_day(preprocessings),
+            copies=keeps_copies_together(table.frame),
+            time_order=_time_order(table, settings.roles.time),
+        )
+    )
+
+
+def _time_order(table: Table, name: str | None) -> str | None:
+    """Return how the dates to split by are written; None for numbers, and without --time."""
+    return next((c.order for c in table.schema.columns if c.name == name), None)
+
+
+def _gaps(table: Table, group: str | None) -> tuple[str, ...]:
+    """Return the columns of numbers or dates in which some cell, of any row, is not finite.
+
+    And the groups' column, of which the table keeps codes only: it may have gaps too.
+    """
+    numbers = table.frame.select_dtypes("float64")
+    found = [str(name) for name in numbers if not np.isfinite(numbers[name]).all()]
+    return (*found, *([group] if group is not None else []))
+
+
+def _times_of_day(folds: list[Preprocessing]) -> tuple[str, ...]:
+    dates = [date for fold in folds for date in fold.datetimes]
+    return tuple(dict.fromkeys(date.name for date in dates if date.has_time))
+
+
+def _has_infinity(table: Table) -> bool:
+    return any(
+        bool(np.isinf(table.frame[column.name]).any())
+        for column in table.schema.used
+        if column.kind == "numeric"
+    )
