@@ -2,11 +2,12 @@
 
 Where to go next:
 
-- `dataset.py` reads a table, `split.py` and `preprocessing.py` make it ready, `preparation.py`
-  keeps it so for all workers.
+- `table/` reads a table, `splitting/` and `features/` make it ready for the trials of a study.
 - `hyperparameters.py` says what can be asked for, `network.py` builds it, `engine.py` compiles an
-  epoch of it, `training.py` runs the epochs, `metrics.py` judges.
-- `export.py` writes the model that takes the raw table, `scoring.py` applies it.
+  epoch of it, `training.py` runs the epochs, `metrics.py` judges, `cross_validation.py` puts the
+  folds together.
+- `portable/` writes the model that takes the raw table and applies it, `script/` the same as a
+  script; `assessment/` says what scores are worth.
 - `errors.py` draws the tree of everything that can be caught.
 
 Nothing is imported here: TensorFlow is loaded only by who trains, exports or predicts.

@@ -14,33 +14,37 @@ The rules in the order in which they are tried; the first that holds gives the v
 7. healthy    none of these.
 
 Beside the verdict stands why a ROC-AUC reads 0.5 where it does (`chance`). Nothing here knows of
-networks: `signs.py` says what is judged, `chance.py` what noise is.
+networks: `signs.py` says what is measured, `case.py` what follows from it, `evidence.py` has the
+words.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from statistics import fmean, median_low, stdev
+from statistics import stdev
 from typing import Any
 
-from scipy.special import chdtrc  # type: ignore[import-untyped]
-
-from objectives.chance import chance_error, sampling_error
-from objectives.signs import Layer, Linear, Signs
+from objectives.case import (
+    N_ERRORS,
+    Case,
+    constant_from,
+    guilty_penalty,
+    has_exploded,
+)
+from objectives.evidence import (
+    say_both,
+    say_collapsed,
+    say_diverged,
+    say_exploded,
+    say_overfit,
+    say_squashed,
+    say_underfit,
+    say_unfinished,
+    say_unlucky,
+)
+from objectives.signs import Linear, Signs
 
 VERDICTS = ("healthy", "collapsed", "overfit", "underfit", "diverged", "unlucky")
 
-# Below this standard deviation of a row's probability the output is a constant in all but name:
-# dead networks were measured at 0 to 2e-5, living ones from 5e-3 (`.docs/log.md`).
-CONSTANT_OUTPUT = 1e-3
-# A network that says the same of every row pays log(K) nats a row at most. One that ends at five
-# times that on the rows it trains on is wrong by whole logits: its weights have blown up.
-EXPLODED = 5.0
-# A layer that a penalty brought down has lost weight. Half is far from the jitter of the last steps
-# (a learning rate of 0.03 against a start of 0.1 to 0.2) and from layers that only learned.
-SHRUNK = 0.5
-# Two standard errors: one in twenty networks that know nothing is further from 0.5 than that.
-N_ERRORS = 2.0
 # A spread of the folds that the choice of their rows brings about in one of a thousand trials, for
 # a study has hundreds; and wide enough to matter, between the best fold and the worst.
 UNLUCKY_P = 1e-3
@@ -61,10 +65,6 @@ class Diagnosis:
     facts: dict[str, Any]  # JSON values; what is not known is None
 
 
-
-
-
-
 def diagnose(
     folds: Sequence[Signs],
     *,
@@ -81,12 +81,12 @@ def diagnose(
         linear: what logistic regression comes to on the same rows; asked for only where the
             verdict hangs on it.
     """
-    case = make_case(folds, learning_rate=learning_rate, linear=None)
+    case = Case(folds=folds, learning_rate=learning_rate)
     found = _certain(case)
     if found is None and cut_short:
         found = ("healthy", say_unfinished(case))
     if found is None:
-        case = make_case(folds, learning_rate=learning_rate, linear=linear())
+        case = Case(folds=folds, learning_rate=learning_rate, linear=linear())
         found = _judged(case)
     verdict, evidence = found
     cause = _why_chance(case)
@@ -99,11 +99,11 @@ def _certain(case: Case) -> tuple[str, str] | None:
     """Return what holds whatever more training would have brought."""
     if any(fold.diverged for fold in case.folds):
         return "diverged", say_diverged(case)
-    if any(map(_exploded, case.folds)):
+    if any(map(has_exploded, case.folds)):
         return "diverged", say_exploded(case)
     if case.one_class:
         return "unlucky", "The validation rows have no row of some class, so no ROC-AUC is known."
-    if 2 * sum(map(is_collapsed, case.folds)) > len(case.folds):
+    if case.mostly_dead:
         return "collapsed", say_collapsed(case)
     return None
 
@@ -119,16 +119,8 @@ def _judged(case: Case) -> tuple[str, str]:
     return "healthy", f"{say_both(case)}."
 
 
-
-
-def _exploded(signs: Signs) -> bool:
-    limit = EXPLODED * math.log(len(signs.counts))
-    return bool(signs.training_losses) and signs.training_losses[-1] > limit
-
-
 def _is_unlucky(case: Case) -> bool:
-    values = fold_values(case)
-    p = fold_p(case)
+    p, values = case.fold_p, case.values
     return p is not None and p < UNLUCKY_P and max(values) - min(values) > UNLUCKY_RANGE
 
 
@@ -149,83 +141,48 @@ def _is_underfit(case: Case) -> bool:
     return behind > max(UNDERFIT_GAP, case.error) and case.training_auc < case.linear.training_auc
 
 
-
-
-
-
 def _why_chance(case: Case) -> str | None:
     """Return why the ROC-AUC reads 0.5; None where it does not.
 
     "one_class", "constant_output", "squashed" (only Keras's metric reads 0.5, since the scores
     differ by less than its thresholds), "no_signal" (logistic regression is at chance too) or
-    "not_learned".
+    "not_learned". None also where the trial was cut short, but is at chance so far.
     """
     if case.one_class:
         return "one_class"
     if case.value is None or any(fold.diverged for fold in case.folds):
         return None
     if case.at_chance:
-        if 2 * sum(map(is_collapsed, case.folds)) > len(case.folds):
+        if case.mostly_dead:
             return "constant_output"
         if case.linear is None:
             return None
         return "no_signal" if case.is_chance(case.linear.validation_auc) else "not_learned"
-    keras_auc = histogram_value(case)
-    return "squashed" if keras_auc is not None and case.is_chance(keras_auc) else None
-
-
-
-
-
-
-
-
-
-
-
-
+    squashed = case.keras_auc is not None and case.is_chance(case.keras_auc)
+    return "squashed" if squashed else None
 
 
 def _facts(case: Case, cause: str | None) -> dict[str, Any]:
-    """Return the evidence in numbers."""
-    collapsed = [fold for fold in case.folds if is_collapsed(fold)]
-    judged = collapsed[0] if collapsed else case.folds[0]
-    layers = judged.last_layers if collapsed else judged.layers
-    values = fold_values(case)
+    """Return the evidence in numbers; of a fold that collapsed, where one did."""
+    dead = case.dead_folds
+    judged = dead[0] if dead else case.folds[0]
+    layers = judged.last_layers if dead else judged.layers
     return {
         "roc_auc": case.value,
         "sampling_error": case.error,
         "training_roc_auc": case.training_auc,
         "gap": case.gap,
-        "gap_opened_at": gap_opened_at(case),
-        "keras_roc_auc": histogram_value(case),
+        "gap_opened_at": case.gap_opened_at,
+        "keras_roc_auc": case.keras_auc,
         "linear_roc_auc": case.linear.validation_auc if case.linear else None,
         "chance": cause,
         "output_spread": judged.best_spread,
         "last_output_spread": judged.last_spread,
-        "constant_from": dead_from(judged) if collapsed else None,
-        "penalty": guilty_penalty(layers) if collapsed else None,
+        "constant_from": constant_from(judged) if dead else None,
+        "penalty": guilty_penalty(layers) if dead else None,
         "layers": [asdict(layer) for layer in layers],
-        "collapsed_folds": len(collapsed),
-        "fold_spread": stdev(values) if len(values) > 1 else None,
-        "fold_p": fold_p(case),
+        "collapsed_folds": len(dead),
+        "fold_spread": stdev(case.values) if len(case.values) > 1 else None,
+        "fold_p": case.fold_p,
         "learning_rate": case.learning_rate,
     }
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-

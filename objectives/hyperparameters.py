@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 ACTIVATIONS = ("relu", "gelu", "tanh")
 NORMALIZATIONS = ("none", "batch", "layer")
-SCALINGS = ("standard", "quantile")  # of numeric columns, objectives/preprocessing.py
+SCALINGS = ("standard", "quantile")  # of numeric columns, objectives/features/preprocessing.py
 CLASS_WEIGHTS = ("none", "balanced")
 
 

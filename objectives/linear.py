@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from objectives.features.preparation import Fold, Part
 from objectives.metrics import roc_auc
-from objectives.preparation import Fold, Part
 from objectives.signs import Linear, stride
 
 MAX_ROWS = 5_000  # of each part: a second at most

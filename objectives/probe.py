@@ -23,9 +23,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from objectives.features.preparation import Prepared
 from objectives.linear import design_matrix
 from objectives.metrics import log_loss, probabilities
-from objectives.preparation import Prepared
 
 LARGEST, SMALLEST = 1e-1, 1e-4  # of what the space may end at
 TINY = 1e-12  # instead of a rate of zero

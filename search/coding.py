@@ -1,16 +1,16 @@
-"""A trial as the plain Keras script that `objectives/script.py` writes.
+"""A trial as the plain Keras script that `objectives/script/writing.py` writes.
 
 Loads no TensorFlow: all that the script needs stands in the study, its table and its prepared data.
 """
 
 import numpy as np
 
-from objectives.dataset import Table
-from objectives.dialect import Dialect
-from objectives.preparation import load_prepared
-from objectives.preprocessing import Preprocessing
-from objectives.script import Plan, write_script
-from objectives.script_split import keeps_copies_together
+from objectives.features.preparation import load_prepared
+from objectives.features.preprocessing import Preprocessing
+from objectives.script.splitting import keeps_copies_together
+from objectives.script.writing import Plan, write_script
+from objectives.table.dataset import Table
+from objectives.table.dialect import Dialect
 from search.figures import complete_trial
 from search.sampling import trial_seed
 from search.settings import Settings

@@ -1,20 +1,16 @@
 """A trial's verdict in three sentences that a student understands: what, why, and what to change.
 
-Only what is in the database is used, so nothing is trained or loaded for it. What to change is
-said with the other trials of the study in view: the largest strength that still learned there is
-worth more than a rule of thumb. `objectives/diagnosis.py` gave the verdicts.
+Only what is in the database is used, so nothing is trained for it. `objectives/diagnosis.py` gave
+the verdicts, `advice.py` says what to change.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
-
-from objectives.hyperparameters import Hyperparameters
+from search.advice import Judged, advise
 from search.errors import TrialError
 from search.figures import STATE_NAMES, best_trial, find_trial
-from search.space import hyperparameters
 from search.wording import say_network
 from storage.database import Database
 from storage.evaluations import read_evaluations
@@ -22,7 +18,6 @@ from storage.studies import load_study
 
 # Failures, the most instructive first: what was too strong teaches more than what was too weak.
 INSTRUCTIVE = ("collapsed", "diverged", "overfit", "unlucky", "underfit")
-LEARNED = ("healthy", "overfit")
 
 _MEANINGS = {
     "healthy": "is healthy: it learned from the training rows, and what it learned holds on others",
@@ -49,36 +44,6 @@ class Explanation:
         return asdict(self)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Judged:
-    """A finished trial with what was stored of it."""
-
-    trial: FrozenTrial
-    evaluation: Mapping[str, Any]
-
-    @property
-    def number(self) -> int:
-        return self.trial.number
-
-    @property
-    def verdict(self) -> str | None:
-        return self.evaluation.get("verdict")
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """Empty where an older release judged."""
-        found: Mapping[str, Any] = self.evaluation.get("diagnosis", {})
-        return found
-
-    @property
-    def chosen(self) -> Hyperparameters:
-        return hyperparameters(self.trial.params)
-
-    @property
-    def learned(self) -> bool:
-        return self.verdict in LEARNED and self.facts.get("chance") is None
-
-
 def explain(db: Database, name: str, number: int | None = None) -> tuple[Explanation, ...]:
     """Explain a trial; for None the best one, and the most instructive failure if there is one.
 
@@ -89,7 +54,7 @@ def explain(db: Database, name: str, number: int | None = None) -> tuple[Explana
     evaluations = read_evaluations(db, record.study_id)
     trials = db.optuna.get_all_trials(record.study_id, deepcopy=False)
     judged = [
-        _Judged(trial=trial, evaluation=evaluations[trial.number].evaluation)
+        Judged(trial=trial, evaluation=evaluations[trial.number].evaluation)
         for trial in trials
         if trial.state.is_finished() and trial.number in evaluations
     ]
@@ -110,7 +75,7 @@ def explain(db: Database, name: str, number: int | None = None) -> tuple[Explana
     )
 
 
-def _explain(one: _Judged, judged: Sequence[_Judged], role: str) -> Explanation:
+def _explain(one: Judged, judged: Sequence[Judged], role: str) -> Explanation:
     return Explanation(
         trial=one.number,
         role=role,
@@ -120,7 +85,7 @@ def _explain(one: _Judged, judged: Sequence[_Judged], role: str) -> Explanation:
     )
 
 
-def _sentences(one: _Judged, judged: Sequence[_Judged]) -> tuple[str, str, str]:
+def _sentences(one: Judged, judged: Sequence[Judged]) -> tuple[str, str, str]:
     if one.verdict is None or not one.trial.params:
         reason = one.evaluation.get("reason") or "the reason was not stored"
         return (
@@ -130,10 +95,10 @@ def _sentences(one: _Judged, judged: Sequence[_Judged]) -> tuple[str, str, str]:
         )
     what = f"Trial {one.number} ({say_network(one.trial.params)}) {_MEANINGS[one.verdict]}."
     evidence = one.evaluation.get("evidence", "An older release judged it and kept no evidence.")
-    return what, evidence, _CHANGES[one.verdict](one, judged)
+    return what, evidence, advise(one, judged)
 
 
-def _most_instructive(judged: Sequence[_Judged], best: _Judged) -> _Judged | None:
+def _most_instructive(judged: Sequence[Judged], best: Judged) -> Judged | None:
     """Return the failure that teaches most: of the first kind there is, the one nearest to life."""
     for verdict in INSTRUCTIVE:
         found = [each for each in judged if each.verdict == verdict and each is not best]
@@ -142,7 +107,7 @@ def _most_instructive(judged: Sequence[_Judged], best: _Judged) -> _Judged | Non
     return None
 
 
-def _distance(one: _Judged) -> float:
+def _distance(one: Judged) -> float:
     """Return how far a failure is from the edge; 0 where that is not a matter of a strength."""
     chosen = one.chosen
     if one.verdict == "collapsed":
@@ -150,119 +115,3 @@ def _distance(one: _Judged) -> float:
     if one.verdict == "diverged":
         return chosen.learning_rate
     return -(one.facts.get("gap") or 0.0) if one.verdict == "overfit" else 0.0
-
-
-def _change_collapsed(one: _Judged, judged: Sequence[_Judged]) -> str:
-    penalty = one.facts.get("penalty")
-    if penalty is None:
-        return (
-            "No penalty did this, so lower the learning rate, or try another activation or a "
-            "normalization, so that units do not fall silent for good."
-        )
-
-    def strength(each: _Judged) -> float:
-        return each.chosen.l1 if penalty == "L1" else each.chosen.l2
-
-    alive = max((e for e in judged if e.learned and strength(e) > 0), key=strength, default=None)
-    if alive is None:
-        return (
-            f"No trial of this study learned with {penalty} on, so leave it off or begin at a "
-            f"hundredth of {strength(one):.1e}."
-        )
-    return (
-        f"Lower {penalty}: the largest strength that still learned in this study is "
-        f"{strength(alive):.1e} (trial {alive.number}); this one had {strength(one):.1e}."
-    )
-
-
-def _change_diverged(one: _Judged, judged: Sequence[_Judged]) -> str:
-    stable = [e for e in judged if e.learned and e.chosen.learning_rate < one.chosen.learning_rate]
-    if not stable:
-        return "Lower the learning rate to a tenth, and look for extreme values in the columns."
-    nearest = max(stable, key=lambda each: each.chosen.learning_rate)
-    return (
-        f"Lower the learning rate: the next smaller one that learned in this study is "
-        f"{nearest.chosen.learning_rate:.1e} (trial {nearest.number})."
-    )
-
-
-def _change_overfit(one: _Judged, judged: Sequence[_Judged]) -> str:
-    better = [
-        each
-        for each in judged
-        if each.verdict == "healthy"
-        and each.trial.state == TrialState.COMPLETE
-        and (each.trial.value or 0.0) >= (one.trial.value or 0.0)
-    ]
-    if better:
-        best = max(better, key=lambda each: each.trial.value or 0.0)
-        return (
-            f"Regularise more or make the network smaller: trial {best.number} "
-            f"({say_network(best.trial.params)}) has no such gap and does at least as well."
-        )
-    return (
-        "Regularise more (dropout, L1, L2) or make the network smaller; no healthy trial of this "
-        "study does as well yet, so more rows may help most."
-    )
-
-
-def _change_underfit(one: _Judged, judged: Sequence[_Judged]) -> str:
-    if one.facts.get("chance") == "no_signal":
-        return (
-            "Look at the data before the network: check the target, and look for columns that "
-            "could tell something about it."
-        )
-    chosen = one.chosen
-    named = (("dropout", chosen.dropout), ("L1", chosen.l1), ("L2", chosen.l2))
-    strong = [name for name, strength in named if strength > 0]
-    less = f"less {' and '.join(strong)}, " if strong else ""
-    return f"Give it more freedom: {less}wider layers, more epochs or a larger learning rate."
-
-
-def _change_unlucky(one: _Judged, judged: Sequence[_Judged]) -> str:
-    if one.facts.get("chance") == "one_class":
-        return (
-            "Split the rows otherwise (another --seed, or without --time or --group), so that "
-            "every class is among the rows that judge."
-        )
-    return (
-        "Do not believe its mean: prefer a trial whose folds agree, or train it again with another "
-        "seed; a lower learning rate often makes the folds agree."
-    )
-
-
-def _change_healthy(one: _Judged, judged: Sequence[_Judged]) -> str:
-    best = max(judged, key=lambda each: _complete_value(each))
-    if best is not one and _complete_value(best) > 0:
-        return (
-            f"Nothing is wrong with it; trial {best.number} ({say_network(best.trial.params)}) is "
-            f"better on the validation rows, with {best.trial.value:.4f}."
-        )
-    return f"Nothing needs changing{_limits(judged)}."
-
-
-def _complete_value(one: _Judged) -> float:
-    return (one.trial.value or 0.0) if one.trial.state == TrialState.COMPLETE else 0.0
-
-
-def _limits(judged: Sequence[_Judged]) -> str:
-    """Return the largest strengths that still learned, as the end of a sentence."""
-    learned = [each.chosen for each in judged if each.learned]
-    largest = {
-        "L1": max((chosen.l1 for chosen in learned), default=0.0),
-        "L2": max((chosen.l2 for chosen in learned), default=0.0),
-    }
-    said = [f"{name} {strength:.1e}" for name, strength in largest.items() if strength > 0]
-    return (
-        f"; the largest strengths that still learned here are {' and '.join(said)}" if said else ""
-    )
-
-
-_CHANGES: Mapping[str, Callable[[_Judged, Sequence[_Judged]], str]] = {
-    "healthy": _change_healthy,
-    "collapsed": _change_collapsed,
-    "overfit": _change_overfit,
-    "underfit": _change_underfit,
-    "diverged": _change_diverged,
-    "unlucky": _change_unlucky,
-}

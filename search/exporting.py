@@ -6,7 +6,7 @@ is trained again.
 
 from pathlib import Path
 
-from objectives.preparation import load_prepared
+from objectives.features.preparation import load_prepared
 from objectives.quiet import load_tensorflow
 from search.figures import complete_trial, trial_figures
 from search.settings import Settings
@@ -50,8 +50,8 @@ def export(
     prepared = load_prepared(prepared_folder(db, record, settings, table))
 
     load_tensorflow()  # it takes seconds, so everything that can be refused comes before
-    from objectives.export import export_model
     from objectives.network import build_network
+    from objectives.portable.export import export_model
 
     hyper = hyperparameters(chosen.params)
     networks = []

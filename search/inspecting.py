@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from objectives.dataset import Table, read_table
-from objectives.inspection import Remark, inspect_table
-from objectives.roles import Roles
-from objectives.split import default_folds
+from objectives.splitting.split import default_folds
+from objectives.table.dataset import Table, read_table
+from objectives.table.inspection import Remark, inspect_table
+from objectives.table.roles import Roles
 from search.errors import SettingError
 
 SECONDS_BETWEEN_LINES = 5.0  # of a long read that nobody watches on a terminal
@@ -52,7 +52,7 @@ def inspect(
     """Read a table and look it over; the test rows of `seed` are not looked at.
 
     Args:
-        data, target: as for `objectives.dataset.read_table`.
+        data, target: as for `objectives.table.dataset.read_table`.
         roles: what is said about the columns.
         seed: of the split.
         folds: None for what fits the table.

@@ -36,8 +36,8 @@ def predict_file(model: Path, data: Path, output: Path) -> Predicted:
             "Make the folder, or choose another with -o."
         )
     load_tensorflow()
-    from objectives.remarks import Remarks
-    from objectives.scoring import predict_batches
+    from objectives.portable.remarks import Remarks
+    from objectives.portable.scoring import predict_batches
 
     remarks = Remarks()
     batches = predict_batches(model, data, remarks=remarks)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 
-from objectives.roles import Roles
+from objectives.table.roles import Roles
 from search.errors import SettingError, StudyChangedError
 from search.pruning import check_pruner
 from search.sampling import check_sampler
 from search.space import UNPROBED_L1_BOUND
 
 if TYPE_CHECKING:
-    from objectives.dataset import Table
+    from objectives.table.dataset import Table
 
 DEFAULT_TRIALS = 50
 DEFAULT_MAX_EPOCHS = 100

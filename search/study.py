@@ -16,11 +16,11 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from objectives.dataset import Table, read_table
 from objectives.errors import DataError
-from objectives.preparation import Prepared, load_prepared, prepare_into
+from objectives.features.preparation import Prepared, load_prepared, prepare_into
 from objectives.probe import probe_l1
-from objectives.roles import Roles
+from objectives.table.dataset import Table, read_table
+from objectives.table.roles import Roles
 from search.duration import parse_duration
 from search.errors import Interrupted, SettingError, StudyChangedError
 from search.figures import StudyFigures, TrialFigures, study_figures, trial_figures
@@ -113,7 +113,7 @@ def launch(
         folds: of cross-validation within each trial, >= 1; 1 for one split; unless told, 5 below
             2,000 rows and 1 from there on.
         positive: label of the positive class, where there are two; chosen by what the labels say
-            or by their frequency unless told (`objectives/target.py`).
+            or by their frequency unless told (`objectives/table/target.py`).
         categorical, numeric, drop: columns to be read as categories, as numbers, or not at all.
         weight: column that says how much a row counts in the training loss, > 0.
         group: column whose equal rows stay on one side of every split.

@@ -17,10 +17,10 @@ from optuna.trial import Trial, TrialState
 
 from objectives.cross_validation import Result, combine
 from objectives.diagnosis import Diagnosis, diagnose
+from objectives.features.preparation import Prepared
 from objectives.hyperparameters import Hyperparameters
 from objectives.linear import linear_model
 from objectives.network import Networks
-from objectives.preparation import Prepared
 from objectives.programs import Programs
 from objectives.rows import Rows, place
 from objectives.signs import Linear, Signs

@@ -18,8 +18,8 @@ import psutil
 from optuna.trial import TrialState
 
 from objectives.engine import configure_process
+from objectives.features.preparation import load_prepared
 from objectives.network import Networks
-from objectives.preparation import load_prepared
 from objectives.programs import Programs
 from search.errors import SearchFailedError
 from search.exits import EXIT_ALL_FAIL, EXIT_DONE, EXIT_INTERRUPTED, EXIT_STORAGE

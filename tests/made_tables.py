@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from objectives.dataset import Table
-from objectives.schema import Column, Schema
+from objectives.table.dataset import Table
+from objectives.table.schema import Column, Schema
 
 
 def make_table(frame: pd.DataFrame, y: Any, **given: Any) -> Table:

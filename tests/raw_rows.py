@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pandas as pd
 
-from objectives.columns import categorical, numbers, read_days
-from objectives.preprocessing import Preprocessing
-from objectives.schema import Column, Schema
+from objectives.features.preprocessing import Preprocessing
+from objectives.table.columns import categorical, numbers, read_days
+from objectives.table.schema import Column, Schema
 
 _DAY = 86_400  # seconds
 

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 
 from objectives.engine import configure_process
+from objectives.features.preparation import Prepared, load_prepared
 from objectives.hyperparameters import Hyperparameters
 from objectives.metrics import roc_auc
 from objectives.network import build_network
-from objectives.preparation import Prepared, load_prepared
 from objectives.programs import Programs
 from objectives.rows import place
 from objectives.training import Training

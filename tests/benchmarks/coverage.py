@@ -2,7 +2,7 @@
 
 Rows are drawn from a binormal model whose ROC-AUC is known, many times over; an interval of 95%
 should hold it 95 times in 100, and a test at 5% should call two equally good models different 5
-times in 100. This is why `objectives/assessment.py` uses the interval that it uses.
+times in 100. This is why `objectives/assessment/assessment.py` uses the interval that it uses.
 
 How to run, from the root of the repository (a quarter of an hour; the second takes two minutes):
 
@@ -35,12 +35,12 @@ import numpy as np
 from machine import print_machine, print_table
 from numpy.typing import NDArray
 
-from objectives.assessment import assess
-from objectives.comparison import compare_roc_auc
-from objectives.counted_metrics import METRICS, counted_metrics, counted_ranking
-from objectives.delong import delong_difference, structural_components
-from objectives.intervals import Interval, bca, unvaried
-from objectives.resampling import resample
+from objectives.assessment.assessment import assess
+from objectives.assessment.comparison import compare_roc_auc
+from objectives.assessment.counted_metrics import METRICS, counted_metrics, counted_ranking
+from objectives.assessment.delong import delong_difference, structural_components
+from objectives.assessment.intervals import Interval, bca, unvaried
+from objectives.assessment.resampling import resample
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

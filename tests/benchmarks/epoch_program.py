@@ -8,9 +8,9 @@ from pathlib import Path
 import keras
 
 from objectives.engine import Program, configure_process
+from objectives.features.preparation import load_prepared
 from objectives.hyperparameters import Hyperparameters
 from objectives.network import build_network
-from objectives.preparation import load_prepared
 from objectives.rows import place
 
 

@@ -170,7 +170,7 @@ class _StubbedTraining:
             ),
             best_epoch=len(self._epochs),
             epochs=tuple(self._epochs),
-            verdict="healthy",
+            diverged=False,
             seconds=0.0,
             logits=np.zeros(1, np.float32),
         )

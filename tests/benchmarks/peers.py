@@ -24,9 +24,9 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from objectives.features.preparation import Prepared, load_prepared
 from objectives.hyperparameters import Hyperparameters
 from objectives.network import build_network
-from objectives.preparation import Prepared, load_prepared
 from search.space import hyperparameters, regularization_space
 
 

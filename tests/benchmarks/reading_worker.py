@@ -8,7 +8,7 @@ from collections import Counter
 
 import psutil
 
-from objectives.dataset import read_table
+from objectives.table.dataset import read_table
 
 
 def main() -> None:

@@ -35,11 +35,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from objectives.assessment import assess
-from objectives.comparison import compare_roc_auc
-from objectives.dataset import Table, read_table
-from objectives.scoring import predict
-from objectives.split import Split, split_table
+from objectives.assessment.assessment import assess
+from objectives.assessment.comparison import compare_roc_auc
+from objectives.portable.scoring import predict
+from objectives.splitting.split import Split, split_table
+from objectives.table.dataset import Table, read_table
 from search.exporting import export
 from search.study import launch
 

@@ -1,7 +1,7 @@
 """The data the benchmarks run on: built in or generated, so that none has to be fetched.
 
-Everything is written as a CSV with a `target` column and read by `objectives.dataset.read_table`,
-the way a user's file is.
+Everything is written as a CSV with a `target` column and read by `read_table`, the way a user's
+file is.
 """
 
 from pathlib import Path
@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.datasets import make_classification, make_moons
 
-from objectives.dataset import read_table
-from objectives.preparation import prepare, save_prepared
+from objectives.features.preparation import prepare, save_prepared
+from objectives.table.dataset import read_table
 
 GENERATED = ("synthetic-20000x40", "noisy-2000x20", "rare-3000x40", "moons-2000x2")
 

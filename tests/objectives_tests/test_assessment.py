@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from objectives.assessment import assess
-from objectives.counted_metrics import METRICS
+from objectives.assessment.assessment import assess
+from objectives.assessment.counted_metrics import METRICS
 
 Floats = NDArray[np.float64]
 

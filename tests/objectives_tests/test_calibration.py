@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objectives.calibration import calibration_curve, errors_by_chance, quantile_bins
+from objectives.assessment.calibration import calibration_curve, errors_by_chance, quantile_bins
 
 probabilities = st.lists(
     st.sampled_from([0.0, 0.1, 0.5, 1.0]) | st.floats(0, 1), min_size=1, max_size=60

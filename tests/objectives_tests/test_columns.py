@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from objectives.columns import categorical, name_columns, numbers, read_column
 from objectives.errors import DataError
+from objectives.table.columns import categorical, name_columns, numbers, read_column
 
 
 def kind(values: object) -> str:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from objectives.comparison import compare_roc_auc
-from objectives.counted_metrics import counted_ranking
-from objectives.delong import delong_difference
+from objectives.assessment.comparison import compare_roc_auc
+from objectives.assessment.counted_metrics import counted_ranking
+from objectives.assessment.delong import delong_difference
 
 Floats = NDArray[np.float64]
 

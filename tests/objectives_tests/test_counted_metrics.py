@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from objectives.calibration import quantile_bins
-from objectives.counted_metrics import METRICS, check_rows, counted_metrics
+from objectives.assessment.calibration import quantile_bins
+from objectives.assessment.counted_metrics import METRICS, check_rows, counted_metrics
 
 Floats = NDArray[np.float64]
 

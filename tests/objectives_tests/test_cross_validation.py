@@ -23,7 +23,7 @@ def _fold(seed: int, n: int = 40, n_classes: int = 2) -> Fold:
     return y, (logits[:, 1] - logits[:, 0] if n_classes == 2 else logits).astype(np.float32)
 
 
-def _outcome(fold: Fold | None, *, epochs: int = 3, verdict: str = "healthy") -> Outcome:
+def _outcome(fold: Fold | None, *, epochs: int = 3) -> Outcome:
     records = tuple(
         Epoch(
             number=number,
@@ -39,7 +39,7 @@ def _outcome(fold: Fold | None, *, epochs: int = 3, verdict: str = "healthy") ->
         logits=None if fold is None else fold[1],
         best_epoch=0 if fold is None else epochs,
         epochs=records,
-        verdict=verdict,
+        diverged=fold is None,
         seconds=2.0,
     )
 
@@ -97,29 +97,15 @@ def test_trial_stopped_between_folds_counts_the_folds_it_has() -> None:
     assert len(result.folds) == 2
 
 
-def test_fold_that_diverged_makes_the_trial_diverged() -> None:
+def test_fold_that_diverged_is_left_out_of_the_value() -> None:
     fold = _fold(0)
-    outcomes = [_outcome(fold), _outcome(None, epochs=0, verdict="diverged")]
+    outcomes = [_outcome(fold), _outcome(None, epochs=0)]
     result = combine(outcomes, [fold[0], fold[0]])
-    assert result.verdict == "diverged"
+    assert [each["diverged"] for each in result.folds] == [False, True]
     assert result.value == evaluate(*fold).roc_auc
     assert result.standard_error is None
 
 
 def test_trial_without_finite_scores_has_no_value() -> None:
-    result = combine([_outcome(None, epochs=0, verdict="diverged")], [_fold(0)[0]])
+    result = combine([_outcome(None, epochs=0)], [_fold(0)[0]])
     assert (result.value, result.metrics, result.best_epoch) == (None, None, 0)
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "verdict"),
-    [
-        (["collapsed", "healthy", "healthy"], "healthy"),
-        (["collapsed", "collapsed", "healthy"], "collapsed"),
-        (["collapsed", "collapsed", "diverged"], "diverged"),
-    ],
-)
-def test_trial_is_collapsed_where_most_of_its_folds_are(verdicts: list[str], verdict: str) -> None:
-    fold = _fold(0)
-    outcomes = [_outcome(fold, verdict=each) for each in verdicts]
-    assert combine(outcomes, [fold[0]] * 3).verdict == verdict

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from objectives.columns import categorical, name_columns, numbers, read_days
-from objectives.dataset import BUILT_IN, hash_content, read_table
 from objectives.errors import DataError
+from objectives.table.columns import categorical, name_columns, numbers, read_days
+from objectives.table.dataset import BUILT_IN, hash_content, read_table
 
 
 def small_frame(n_rows: int = 20) -> pd.DataFrame:
@@ -133,7 +133,7 @@ def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
 
 def test_the_hash_of_a_frame_is_the_same_in_another_process() -> None:
     code = (
-        "from objectives.dataset import read_table; import pandas as pd;"
+        "from objectives.table.dataset import read_table; import pandas as pd;"
         "f = pd.DataFrame({'a': [1.0, None] * 8, 'b': list('xy') * 8, 'target': [0, 1] * 8});"
         "print(read_table(f).sha256, read_table('breast-cancer').sha256)"
     )

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from objectives.date_states import CHARACTERS, LONGEST, make_walk
-from objectives.date_texts import date_texts
-from objectives.dates import ORDERS, read_days
-from objectives.portable_dates import read_dates
+from objectives.portable.date_graph import read_dates
+from objectives.portable.date_states import CHARACTERS, LONGEST, make_walk
+from objectives.portable.date_texts import date_texts
+from objectives.table.dates import ORDERS, read_days
 
 DATES = (
     "2020-01-02",

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objectives.cells import texts
-from objectives.columns import read_days
-from objectives.dates import possible_days
+from objectives.table.cells import texts
+from objectives.table.columns import read_days
+from objectives.table.dates import possible_days
 
 EPOCH = datetime.datetime(1970, 1, 1)
 

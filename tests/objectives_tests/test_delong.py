@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from objectives.delong import delong_difference, structural_components
+from objectives.assessment.delong import delong_difference, structural_components
 
 Floats = NDArray[np.float64]
 

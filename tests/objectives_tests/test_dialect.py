@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from objectives.dialect import Dialect, detect_dialect
 from objectives.errors import DataError
-from objectives.files import file_dialect, read_batches
+from objectives.table.dialect import Dialect, detect_dialect
+from objectives.table.files import file_dialect, read_batches
 
 
 def written(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:

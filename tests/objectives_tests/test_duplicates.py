@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objectives.duplicates import MIN_ORDINARY, equal_rows, rows_together
+from objectives.splitting.duplicates import MIN_ORDINARY, equal_rows, rows_together
 
 cells = st.sampled_from([0.0, -0.0, 1.5, np.nan, np.inf, -np.inf])
 levels = st.sampled_from(["a", "b", None])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from objectives.ensemble import greedy_ensemble
+from objectives.assessment.ensemble import greedy_ensemble
 
 Floats = NDArray[np.float64]
 

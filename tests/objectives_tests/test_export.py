@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from raw_rows import raw_rows, schema_of, small_network, trained_probabilities, typed
 
 from objectives.errors import ModelFileError
-from objectives.export import export_model
-from objectives.input_names import input_names
-from objectives.model_card import card_path, read_card
-from objectives.preprocessing import Preprocessing, fit_preprocessing
-from objectives.scoring import predict
+from objectives.features.preprocessing import Preprocessing, fit_preprocessing
+from objectives.portable.export import export_model
+from objectives.portable.input_names import input_names
+from objectives.portable.model_card import card_path, read_card
+from objectives.portable.scoring import predict
 
 CARD = {"target": "bought", "labels": ["no", "yes"], "metrics": {"roc_auc": 0.9}}
 THREE = {"target": "class", "labels": ["red", "green", "blue"]}

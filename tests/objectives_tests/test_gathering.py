@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objectives import dataset, gathering
-from objectives.dataset import read_table
 from objectives.errors import DataError
-from objectives.files import pieces
-from objectives.gathering import Gathered, Wanted, gather
+from objectives.table import dataset, gathering
+from objectives.table.dataset import read_table
+from objectives.table.files import pieces
+from objectives.table.gathering import Gathered, Wanted, gather
 
 
 def gathered(values: list[object], rows: int, wanted: Wanted = "any") -> Gathered:

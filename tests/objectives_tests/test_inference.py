@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from objectives.dataset import Table, read_table
-from objectives.schema import Column
+from objectives.table.dataset import Table, read_table
+from objectives.table.schema import Column
 
 N = 200
 

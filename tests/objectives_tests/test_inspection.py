@@ -13,12 +13,12 @@ from made_tables import make_table
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from objectives import inspection
-from objectives.dataset import Table, read_table
-from objectives.inspection import Remark, inspect_table, runs_test
-from objectives.schema import Column, Schema
-from objectives.single_columns import column_area, gaps_area, halve
-from objectives.split import split_table
+from objectives.splitting.split import split_table
+from objectives.table import inspection
+from objectives.table.dataset import Table, read_table
+from objectives.table.inspection import Remark, inspect_table, runs_test
+from objectives.table.schema import Column, Schema
+from objectives.table.single_columns import column_area, gaps_area, halve
 
 Ints = NDArray[np.int64]
 

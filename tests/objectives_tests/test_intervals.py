@@ -6,7 +6,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objectives.intervals import Interval, bca, unvaried, wilson
+from objectives.assessment.intervals import Interval, bca, unvaried, wilson
 
 
 @given(n=st.integers(1, 5000), share=st.floats(0, 1), level=st.sampled_from([0.5, 0.9, 0.95]))

@@ -12,13 +12,19 @@ import pytest
 from made_tables import make_table
 from numpy.typing import NDArray
 
-from objectives import preparation
-from objectives.dataset import Table
-from objectives.encoding import MAX_LEVELS
 from objectives.errors import DataError
+from objectives.features import preparation
+from objectives.features.encoding import MAX_LEVELS
+from objectives.features.preparation import (
+    Prepared,
+    load_prepared,
+    prepare,
+    prepare_into,
+    save_prepared,
+)
 from objectives.hyperparameters import Embedding
-from objectives.preparation import Prepared, load_prepared, prepare, prepare_into, save_prepared
-from objectives.split import split_table
+from objectives.splitting.split import split_table
+from objectives.table.dataset import Table
 
 Ints = NDArray[np.int64]
 
@@ -326,7 +332,7 @@ import numpy as np
 import pandas as pd
 from pathlib import Path
 from made_tables import make_table
-from objectives.preparation import prepare_into
+from objectives.features.preparation import prepare_into
 rng = np.random.default_rng(0)
 levels = list("abcdefghijklmnopqrstuvwxyz")
 columns = {{f"c{{i}}": pd.Categorical(rng.choice(levels, 400_000)) for i in range(8)}}

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_rows import raw_rows, schema_of, typed
 
-from objectives.columns import categorical, read_days
-from objectives.encoding import MAX_LEVELS
 from objectives.errors import DataError
+from objectives.features.encoding import MAX_LEVELS
+from objectives.features.preprocessing import Preprocessing, fit_preprocessing
+from objectives.features.quantiles import END, MAX_KNOTS
+from objectives.features.scaling import CLIP
 from objectives.hyperparameters import Embedding
-from objectives.preprocessing import Preprocessing, fit_preprocessing
-from objectives.quantiles import END, MAX_KNOTS
-from objectives.scaling import CLIP
-from objectives.schema import Column, Schema
+from objectives.table.columns import categorical, read_days
+from objectives.table.schema import Column, Schema
 
 WAVES = ("sine", "cosine")
 

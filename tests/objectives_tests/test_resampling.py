@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from objectives.resampling import resample
+from objectives.assessment.resampling import resample
 
 Floats = NDArray[np.float64]
 

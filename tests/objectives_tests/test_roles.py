@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from objectives.dataset import Table, read_table
 from objectives.errors import DataError
-from objectives.roles import Roles
+from objectives.table.dataset import Table, read_table
+from objectives.table.roles import Roles
 
 N = 40
 

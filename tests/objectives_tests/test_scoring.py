@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from raw_rows import small_network
 
-from objectives.columns import categorical, read_days
 from objectives.errors import DataError, ModelFileError
-from objectives.export import export_model
-from objectives.preprocessing import Preprocessing, fit_preprocessing
-from objectives.remarks import Remarks
-from objectives.schema import Column, Kind, Schema
-from objectives.scoring import predict, predict_batches
+from objectives.features.preprocessing import Preprocessing, fit_preprocessing
+from objectives.portable.export import export_model
+from objectives.portable.remarks import Remarks
+from objectives.portable.scoring import predict, predict_batches
+from objectives.table.columns import categorical, read_days
+from objectives.table.schema import Column, Kind, Schema
 
 KINDS: dict[str, Kind] = {
     "age": "numeric",

@@ -18,18 +18,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from objectives.dataset import Table, read_table
-from objectives.dialect import Dialect
-from objectives.duplicates import rows_together
+from objectives.features.preparation import Prepared, prepare
 from objectives.hyperparameters import Embedding, Hyperparameters, Inputs
 from objectives.network import build_network
-from objectives.preparation import Prepared, prepare
 from objectives.programs import Programs
-from objectives.roles import Roles
 from objectives.rows import place
-from objectives.schema import Column, Schema
-from objectives.script import Plan, write_script
-from objectives.script_split import keeps_copies_together
+from objectives.script.splitting import keeps_copies_together
+from objectives.script.writing import Plan, write_script
+from objectives.splitting.duplicates import rows_together
+from objectives.table.dataset import Table, read_table
+from objectives.table.dialect import Dialect
+from objectives.table.roles import Roles
+from objectives.table.schema import Column, Schema
 from objectives.training import Training
 
 CHOSEN = Hyperparameters(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from objectives.errors import DataError
-from objectives.split import (
+from objectives.splitting.split import (
     FEW_ROWS,
     MIN_ROWS_PER_CLASS,
     Split,

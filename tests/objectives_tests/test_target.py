@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from objectives.columns import cell_text, read_column
 from objectives.errors import DataError
-from objectives.target import read_target
+from objectives.table.columns import cell_text, read_column
+from objectives.table.target import read_target
 
 
 def labels_of(values: list[object]) -> tuple[str, ...]:

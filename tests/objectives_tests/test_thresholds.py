@@ -8,7 +8,7 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from objectives.thresholds import choose_threshold, confusion_matrix
+from objectives.assessment.thresholds import choose_threshold, confusion_matrix
 
 rows = st.lists(
     st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.3, 0.5, 1.0]) | st.floats(0, 1)),

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from objectives.case import guilty_penalty, is_collapsed
 from objectives.hyperparameters import (
     ACTIVATIONS,
     NORMALIZATIONS,
@@ -188,16 +189,7 @@ def test_what_is_not_finite_ends_training_as_diverged(where: str) -> None:
         script.scores = (SCORES[0.5], np.array([0, 1, np.inf, 1], np.float32))
     assert [record.number for record in run.epochs()] == [1]
     outcome = run.outcome()
-    assert (outcome.verdict, outcome.best_epoch, len(outcome.epochs)) == ("diverged", 1, 1)
-
-
-def test_scores_that_hardly_vary_are_a_collapse_whatever_their_auc() -> None:
-    script, run = scripted(1.0)
-    script.scores = (SCORES[1.0] * np.float32(1e-4),)
-    list(run.epochs())
-    outcome = run.outcome()
-    assert outcome.metrics is not None
-    assert (outcome.verdict, outcome.metrics.roc_auc) == ("collapsed", 1.0)
+    assert (outcome.diverged, outcome.best_epoch, len(outcome.epochs)) == (True, 1, 1)
 
 
 CLASSES = np.array([0, 1, 2, 1])
@@ -214,24 +206,9 @@ def test_training_on_classes_stops_and_reports_by_their_mean_auc_against_the_res
     ]
     assert records[2].validation_loss == log_loss(CLASSES, best) < records[1].validation_loss
     outcome = run.outcome()
-    assert (outcome.best_epoch, outcome.verdict) == (3, "healthy")
+    assert (outcome.best_epoch, outcome.diverged) == (3, False)
     assert outcome.logits is best
     assert outcome.metrics == evaluate(CLASSES, best)
-
-
-def test_classes_that_hardly_vary_are_a_collapse_and_one_that_varies_is_none() -> None:
-    varying = np.zeros((4, 3), np.float32)
-    varying[:, 2] = [-1, 1, 2, 3]
-    for factor, verdict in ((1e-4, "collapsed"), (1, "healthy")):
-        run = played(Script(varying * np.float32(factor)), CLASSES)
-        list(run.epochs())
-        assert run.outcome().verdict == verdict
-
-
-def test_a_class_shift_that_all_rows_share_is_a_collapse() -> None:
-    run = played(Script(np.tile(np.array([3, 0, -2], np.float32), (4, 1))), CLASSES)
-    list(run.epochs())
-    assert run.outcome().verdict == "collapsed"
 
 
 def test_before_any_epoch_there_are_neither_metrics_nor_weights() -> None:
@@ -287,7 +264,7 @@ def test_a_huge_learning_rate_diverges_at_once(
     finished(rows, y_validation, programs, replace(chosen, learning_rate=0.01))
     run = walked(rows, y_validation, programs, chosen)
     outcome = run.outcome()
-    assert (outcome.verdict, outcome.metrics, outcome.epochs) == ("diverged", None, ())
+    assert (outcome.diverged, outcome.metrics, outcome.epochs) == (True, None, ())
     assert outcome.logits is None
     with pytest.raises(RuntimeError, match="no epoch"):  # not the weights of the trial before
         run.weights()
@@ -299,7 +276,7 @@ def test_an_infinite_feature_diverges_at_once(
     x, y = table[0].copy(), table[1]
     x[17, 2] = np.inf
     outcome = finished(place(x[:40], y[:40], x[40:]), y_validation, programs)
-    assert (outcome.verdict, outcome.epochs) == ("diverged", ())
+    assert (outcome.diverged, outcome.epochs) == (True, ())
 
 
 def test_a_huge_penalty_collapses_the_network(
@@ -307,9 +284,55 @@ def test_a_huge_penalty_collapses_the_network(
 ) -> None:
     # 40 steps of 0.05 an epoch: enough in the first to bring every weight, at most 1.1, to zero.
     chosen = replace(CHOSEN, normalization="none", batch_size=1, learning_rate=0.05)
-    assert finished(rows, y_validation, programs, chosen).verdict == "healthy"
-    dead = finished(rows, y_validation, programs, replace(chosen, l1=5.0))
-    assert dead.verdict == "collapsed"
+    assert not is_collapsed(walked(rows, y_validation, programs, chosen).signs())
+    dead = walked(rows, y_validation, programs, replace(chosen, l1=5.0)).signs()
+    assert is_collapsed(dead)
+    assert guilty_penalty(dead.last_layers) == "L1"
+
+
+def test_signs_tell_the_weights_and_rows_as_keras_has_them(
+    table: tuple[Floats, Floats], rows: Rows, y_validation: Floats, programs: Programs
+) -> None:
+    model = build_network(FIVE, CHOSEN, seed=0)
+    start = [float(np.abs(layer.kernel).mean()) for layer in model.layers if _dense(layer)]
+    run = walked(rows, y_validation, programs, model=model, max_epochs=12, patience=12)
+    outcome, weights = run.outcome(), run.weights()
+    signs = run.signs()
+    model.set_weights(weights)
+    kernels = [np.abs(layer.kernel) for layer in model.layers if _dense(layer)]
+    x, y = table[0][:40], table[1][:40]
+    assert outcome.best_epoch < signs.epochs == 12, "or the two states would not be told apart"
+    assert signs.training_auc == roc_auc(y, model.predict(x, verbose=0).ravel())
+    assert outcome.metrics is not None
+    assert signs.roc_auc == outcome.metrics.roc_auc
+    assert [layer.name for layer in signs.layers] == ["dense_0", "dense_1", "logit"]
+    assert [layer.start for layer in signs.layers] == pytest.approx(start)
+    assert [layer.end for layer in signs.layers] == pytest.approx([k.mean() for k in kernels])
+    assert [layer.small for layer in signs.layers] == [np.mean(k < 1e-3) for k in kernels]
+    assert {(layer.l1, layer.l2) for layer in signs.layers} == {(CHOSEN.l1, CHOSEN.l2)}
+    assert signs.layers != signs.last_layers
+    assert outcome.logits is not None
+    assert signs.best_spread == pytest.approx(np.std(probabilities(outcome.logits)))
+    assert signs.counts == (np.sum(y_validation == 0), np.sum(y_validation == 1))
+
+
+def test_signs_compile_nothing(rows: Rows, y_validation: Floats) -> None:
+    programs = Programs()
+    run = walked(rows, y_validation, programs)
+    traces = run._program.traces
+    run.signs()
+    assert run._program.traces == traces
+
+
+def test_signs_of_classes_and_codes(coded_rows: Rows, classes: NDArray[np.int64]) -> None:
+    signs = walked(coded_rows, classes[40:], Programs(), inputs=CODED).signs()
+    assert {layer.name for layer in signs.layers} >= {"embedding_0", "embedding_1", "logits"}
+    assert signs.counts == tuple(np.bincount(classes[40:], minlength=3))
+    assert signs.training_auc is not None
+
+
+def _dense(layer: keras.Layer) -> bool:
+    return isinstance(layer, keras.layers.Dense)
 
 
 @pytest.mark.parametrize("stop_after", [1, 2])
@@ -409,7 +432,7 @@ def test_a_network_learns_classes_from_codes_alone(codes: NDArray[np.int32]) -> 
     run = walked(rows, y[40:], Programs(), chosen, inputs=inputs, max_epochs=30, patience=30)
     outcome = run.outcome()
     assert outcome.metrics is not None
-    assert (outcome.metrics.roc_auc, outcome.verdict) == (1.0, "healthy")
+    assert (outcome.metrics.roc_auc, outcome.diverged) == (1.0, False)
 
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)

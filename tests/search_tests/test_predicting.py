@@ -15,7 +15,7 @@ from search.predicting import Predicted, predict_file
 @pytest.fixture
 def scored(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Batches that scoring gives, an exception among them being raised; without a model."""
-    import objectives.scoring
+    import objectives.portable.scoring
 
     batches: list[Any] = []
 
@@ -26,7 +26,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
                 raise batch
             yield batch
 
-    monkeypatch.setattr(objectives.scoring, "predict_batches", predict_batches)
+    monkeypatch.setattr(objectives.portable.scoring, "predict_batches", predict_batches)
     return batches
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from objectives.roles import Roles
+from objectives.table.roles import Roles
 from search.errors import SettingError, StudyChangedError
 from search.settings import (
     DataIdentity,

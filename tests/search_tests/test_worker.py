@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from objectives.dataset import read_table
-from objectives.preparation import prepare, save_prepared
+from objectives.features.preparation import prepare, save_prepared
+from objectives.table.dataset import read_table
 from search.exits import EXIT_ALL_FAIL, EXIT_DONE
 from search.settings import DataIdentity, Settings, installed_versions, stored_space
 from search.space import regularization_space
