@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.architecture import penalties
-from objectives.chance import histogram_auc
 from objectives.metrics import Metrics, evaluate, log_loss, probabilities, roc_auc
 from objectives.programs import Programs
 from objectives.rows import Rows
-from objectives.signs import Layer, Signs, class_counts, share_of_small, spread, stride
+from objectives.verdict.chance import histogram_auc
+from objectives.verdict.signs import Layer, Signs, class_counts, share_of_small, spread, stride
 
 # Training rows that are scored once at the end, to compare with the validation rows. Their ROC-AUC
 # is then known to 0.01 or so, a fifth of the least gap that is called overfitting.

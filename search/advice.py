@@ -79,6 +79,12 @@ def _change_collapsed(one: Judged, judged: Sequence[Judged]) -> str:
             f"No trial of this study learned with {penalty} on, so leave it off or begin at a "
             f"hundredth of {strength(one):.1e}."
         )
+    if strength(alive) >= strength(one):
+        return (
+            f"Lower {penalty} from {strength(one):.1e}, or build the network as trial "
+            f"{alive.number} ({say_network(alive.trial.params)}), which still learned with the "
+            "largest strength of this study."
+        )
     return (
         f"Lower {penalty}: the largest strength that still learned in this study is "
         f"{strength(alive):.1e} (trial {alive.number}); this one had {strength(one):.1e}."

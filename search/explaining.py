@@ -1,7 +1,7 @@
 """A trial's verdict in three sentences that a student understands: what, why, and what to change.
 
-Only what is in the database is used, so nothing is trained for it. `objectives/diagnosis.py` gave
-the verdicts, `advice.py` says what to change.
+Only what is in the database is used, so nothing is trained for it. `objectives/verdict/` gave the
+verdicts, `advice.py` says what to change.
 """
 
 from collections.abc import Sequence

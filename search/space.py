@@ -52,7 +52,7 @@ def regularization_space(
         n_train: training rows.
         scalings: the scalings that its numeric columns have.
         imbalanced: whether one class is rare.
-        l1_bound: the largest L1, > 1e-6; `objectives/probe.py` finds it from the data.
+        l1_bound: the largest L1, > 1e-6; `objectives/verdict/probe.py` finds it from the data.
     """
     sizes = next((s for limit, s in _BATCH_SIZES if n_train <= limit), _LARGEST_BATCH_SIZES)
     space: dict[str, BaseDistribution] = {

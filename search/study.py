@@ -18,9 +18,9 @@ from rich.console import Console
 
 from objectives.errors import DataError
 from objectives.features.preparation import Prepared, load_prepared, prepare_into
-from objectives.probe import probe_l1
 from objectives.table.dataset import Table, read_table
 from objectives.table.roles import Roles
+from objectives.verdict.probe import probe_l1
 from search.duration import parse_duration
 from search.errors import Interrupted, SettingError, StudyChangedError
 from search.figures import StudyFigures, TrialFigures, study_figures, trial_figures
@@ -157,8 +157,6 @@ def launch(
     folder = _folder(db, identity, roles, folds=found.folds, seed=seed)
     prepared = prepare_into(folder, table, seed, found.folds)
     probe = probe_l1(prepared)
-    if progress:
-        print_probe(Console(stderr=True, highlight=False), probe)
     settings = Settings(
         data=identity,
         roles=roles,
@@ -185,6 +183,7 @@ def launch(
     )
     if progress:
         print_inspection(Console(stderr=True, highlight=False), found)
+        print_probe(Console(stderr=True, highlight=False), probe)
     return _run(
         db, record, settings, folder, workers=workers, seconds=timeout_seconds, progress=progress
     )

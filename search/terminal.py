@@ -19,7 +19,7 @@ from storage.finding import Finding
 from storage.progress import StudySummary
 
 if TYPE_CHECKING:
-    from objectives.probe import Probe
+    from objectives.verdict.probe import Probe
     from search.explaining import Explanation
     from search.inspecting import Inspection  # with pandas and scikit-learn behind it
 
@@ -150,9 +150,9 @@ def print_inspection(console: Console, found: "Inspection") -> None:
 def print_probe(console: Console, probe: "Probe") -> None:
     """Print where the search of L1 ends, and why."""
     if probe.dies_at is None:
-        why = "no feature by itself says enough to find where it would go too far"
+        why = "no feature alone says enough to find its limit"
     else:
-        why = f"a penalty of {probe.dies_at:.1e} outweighs all that {probe.rows:,} rows teach"
+        why = f"at {probe.dies_at:.1e} it outweighs all that the rows teach"
     console.print(f"L1 is searched up to {probe.bound:.1e}: {why}")
 
 

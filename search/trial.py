@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from optuna.trial import Trial, TrialState
 
 from objectives.cross_validation import Result, combine
-from objectives.diagnosis import Diagnosis, diagnose
 from objectives.features.preparation import Prepared
 from objectives.hyperparameters import Hyperparameters
-from objectives.linear import linear_model
 from objectives.network import Networks
 from objectives.programs import Programs
 from objectives.rows import Rows, place
-from objectives.signs import Linear, Signs
 from objectives.training import Outcome, Training
+from objectives.verdict.diagnosis import Diagnosis, diagnose
+from objectives.verdict.linear import linear_model
+from objectives.verdict.signs import Linear, Signs
 from objectives.weighting import weighted
 from search.pruning import make_pruner, rungs
 from search.sampling import draw, make_sampler, trial_seed

@@ -39,6 +39,7 @@ def test_commands_that_do_not_train_load_no_tensorflow(whole: "Whole") -> None:
         ["studies"],
         ["show", "rooks"],
         ["show", "rooks", "--trial", "0"],
+        ["explain", "rooks"],
         ["resume", "rooks"],
     ]
     script = f"import sys\nfor arguments in {commands}:\n    sys.argv[1:] = arguments\n" + (

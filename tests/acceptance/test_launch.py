@@ -47,6 +47,9 @@ def test_standard_error_has_the_table_and_plain_progress_and_no_chatter(whole: "
     assert table[0] == "breast-cancer 569 rows, target: benign 62.7% (positive) or malignant 37.3%"
     columns = [line for line in table if re.search(r" numeric +numbers from ", line)]
     assert len(columns) == 30
+    assert re.fullmatch(
+        r"L1 is searched up to 1\.0e-01: at 1\.\de-01 it outweighs all .*", table[-1]
+    )
     for line in progress:
         assert re.match(r"\d+ / 12 trials, .*; best 0\.\d{4}: ", line), line
     assert progress[-1].startswith("12 / 12 trials")
@@ -61,6 +64,31 @@ def test_first_trials_are_the_plain_network_and_the_well_tried_default(whole: "W
 def test_python_gives_the_figures_that_the_command_prints(whole: "Whole") -> None:
     study = load("rooks", storage=f"sqlite:///{whole.folder.path}/dampen.db")
     assert json.loads(json.dumps(study.figures.to_json())) == whole.document
+
+
+def test_every_finished_trial_has_a_verdict_with_its_evidence(whole: "Whole") -> None:
+    document = whole.document
+    assert sum(document["verdicts"].values()) == 12
+    for key in ("verdict", "evidence"):
+        stored = whole.folder.query(
+            "SELECT value_json FROM trial_user_attributes WHERE key = ?", key
+        )
+        assert len(stored) == 12
+        assert max(len(text) for (text,) in stored) < 1_024
+    assert json.loads(whole.document["settings"]["space"]["l1"])["attributes"]["high"] == 0.1
+
+
+def test_explanation_is_three_sentences_as_text_and_as_json(whole: "Whole") -> None:
+    found = whole.folder.json("explain", "rooks")
+    best = found["explanations"][0]
+    assert (found["study"], best["trial"], best["role"]) == (
+        "rooks",
+        whole.document["best"]["number"],
+        "best",
+    )
+    assert len(best["sentences"]) == 3
+    said = " ".join(whole.folder.run("explain", "rooks").stdout.split())
+    assert " ".join(" ".join(best["sentences"]).split()) in said
 
 
 def test_installed_command_is_the_module(folder: "Folder") -> None:

@@ -31,6 +31,7 @@ from objectives.metrics import Metrics
 from objectives.network import Networks
 from objectives.programs import Programs
 from objectives.training import Epoch, Outcome
+from objectives.verdict.signs import Signs
 from search.study import Study
 from storage.database import open_database
 from storage.progress import summarise_study
@@ -177,6 +178,23 @@ class _StubbedTraining:
 
     def weights(self) -> list[NDArray[np.float32]]:
         return self._weights
+
+    def signs(self) -> Signs:
+        n = len(self._epochs)
+        return Signs(
+            diverged=False,
+            epochs=n,
+            best_epoch=n,
+            roc_auc=self._auc,
+            training_auc=self._auc,
+            keras_auc=self._auc,
+            counts=(42, 72),
+            spreads=(0.3,) * n,
+            training_losses=(0.1,) * n,
+            validation_losses=(0.1,) * n,
+            layers=(),
+            last_layers=(),
+        )
 
 
 def _stub(stack: ExitStack, n_epochs: int) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from objectives.chance import chance_error, histogram_auc, sampling_error
 from objectives.metrics import roc_auc
+from objectives.verdict.chance import chance_error, histogram_auc, sampling_error
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ import pytest
 from keras.layers import Dense
 from keras.regularizers import L1, L1L2, L2
 
-from objectives.table.dataset import read_table
-from objectives.diagnosis import Diagnosis, diagnose
-from objectives.linear import linear_model
 from objectives.features.preparation import Prepared, prepare
-from objectives.probe import probe_l1
 from objectives.programs import Programs
 from objectives.rows import place
+from objectives.table.dataset import read_table
 from objectives.training import Training
+from objectives.verdict.diagnosis import Diagnosis, diagnose
+from objectives.verdict.linear import linear_model
+from objectives.verdict.probe import probe_l1
 
 
 def lesson(n_features: int, strength: float) -> keras.Model:

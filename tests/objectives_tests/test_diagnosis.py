@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from objectives.case import constant_from, guilty_penalty
-from objectives.diagnosis import VERDICTS, Diagnosis, diagnose
-from objectives.signs import Layer, Linear, Signs
+from objectives.verdict.case import constant_from, guilty_penalty
+from objectives.verdict.diagnosis import VERDICTS, Diagnosis, diagnose
+from objectives.verdict.signs import Layer, Linear, Signs
 
 LAYER = Layer(name="dense_0", small=0.1, start=0.1, end=0.12, l1=1e-4, l2=1e-4)
 DEAD = replace(LAYER, small=0.99, end=1e-4, l1=0.05)
@@ -148,7 +148,7 @@ def test_folds_that_disagree_beyond_sampling_are_unlucky() -> None:
     assert found.verdict == "unlucky"
     assert found.evidence == (
         "The folds' ROC-AUC reach from 0.600 to 0.860: a standard deviation of 0.125, of which the "
-        "choice of rows explains 0.035."
+        "choice of rows explains 0.038."
     )
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from objectives.table.dataset import read_table
-from objectives.linear import design_matrix, linear_model
 from objectives.features.preparation import prepare
+from objectives.table.dataset import read_table
+from objectives.verdict.linear import design_matrix, linear_model
 
 
 def test_it_learns_what_a_line_can_tell_on_both_parts() -> None:

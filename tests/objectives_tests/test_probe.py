@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from objectives.table.dataset import read_table
 from objectives.features.preparation import Prepared, prepare
-from objectives.probe import Probe, probe_l1
+from objectives.table.dataset import read_table
+from objectives.verdict.probe import Probe, probe_l1
 
 Floats = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ def test_classes_are_probed_too() -> None:
     [(0.2, 0.1), (0.0323, 0.032), (1e-7, 1e-4), (0.0, 1e-4), (None, 1e-2)],
 )
 def test_bound_has_two_digits_and_stays_within_limits(dies_at: float | None, bound: float) -> None:
-    assert Probe(dies_at=dies_at, rows=10).bound == bound
+    assert Probe(dies_at=dies_at).bound == bound
 
 
 def test_columns_of_codes_alone_are_probed() -> None:
@@ -98,5 +98,7 @@ def test_same_rows_give_the_same_strength() -> None:
 
 
 def test_it_loads_no_tensorflow() -> None:
-    script = "import sys, objectives.probe; assert not {'tensorflow', 'keras'} & {*sys.modules}"
+    script = (
+        "import sys, objectives.verdict.probe; assert not {'tensorflow', 'keras'} & {*sys.modules}"
+    )
     subprocess.run([sys.executable, "-c", script], check=True)

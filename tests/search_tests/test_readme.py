@@ -18,7 +18,7 @@ from search.cli import app
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 COMMANDS = (
-    *("", "inspect", "launch", "resume", "worker", "studies", "show"),
+    *("", "inspect", "launch", "resume", "worker", "studies", "show", "explain"),
     *("dashboard", "export", "predict", "code", "doctor", "backup", "delete"),
 )
 BLOCK = re.compile(r"^```text\n\$ dampen ((?:\w+ )?)--help\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -70,6 +70,30 @@ def test_everything_that_can_be_typed_has_help() -> None:
         assert command.help, command.name
         for parameter in command.params:
             assert parameter.help, f"{command.name} {parameter.name}"
+
+
+def _tree() -> set[str]:
+    """Return the files of the README's tree, as paths from the root."""
+    block = README.read_text(encoding="utf-8").partition("```text\nsearch/ ")[2].partition("```")[0]
+    found, folders = set(), [""]
+    for line in f"search/ {block}".splitlines():
+        depth, name = (len(line) - len(line.lstrip())) // 2, line.split()[0]
+        folders[depth:] = [*folders[depth : depth + 1], ""]
+        if name.endswith("/"):
+            folders[depth] = name
+        elif name.endswith(".py"):
+            found.add("".join(folders[:depth]) + name)
+    return found
+
+
+def test_every_file_is_in_the_tree() -> None:
+    files = {
+        str(file.relative_to(ROOT))
+        for room in ("search", "objectives", "storage")
+        for file in (ROOT / room).rglob("*.py")
+        if not file.name.startswith("__")
+    }
+    assert _tree() == files
 
 
 def rewrite() -> None:

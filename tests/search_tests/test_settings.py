@@ -64,6 +64,21 @@ def test_settings_of_an_older_release_have_one_split_and_no_roles() -> None:
     assert (found.folds, found.roles) == (1, Roles())
 
 
+def test_settings_of_a_study_that_was_not_probed_have_the_bound_of_then() -> None:
+    stored = SETTINGS.to_json()
+    del stored["l1_bound"], stored["l1_dies_at"]
+    found = Settings.from_json(stored)
+    assert (found.l1_bound, found.l1_dies_at) == (1e-2, None)
+    check_same_space("rooks", found, stored_space(regularization_space(300, l1_bound=1e-2)))
+
+
+def test_space_with_another_bound_is_another_space() -> None:
+    probed = stored_space(regularization_space(300, l1_bound=3.2e-2))
+    check_same_space("rooks", replace(SETTINGS, space=probed, l1_bound=3.2e-2), probed)
+    with pytest.raises(StudyChangedError, match="different: l1"):
+        check_same_space("rooks", SETTINGS, probed)
+
+
 def test_space_comes_back_as_the_distributions_it_was_made_of() -> None:
     assert SETTINGS.distributions() == regularization_space(300)
 

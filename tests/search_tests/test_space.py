@@ -6,7 +6,7 @@ import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from search.space import first_trials, hyperparameters, regularization_space
 
@@ -41,6 +41,15 @@ def test_what_makes_no_difference_to_a_table_is_not_searched(
         assert params.keys() == space.keys()
         assert hyperparameters(params).scaling == "standard"
         assert hyperparameters(params).class_weight == "none"
+
+
+@pytest.mark.parametrize("l1_bound", [1e-4, 1e-1])
+def test_l1_ends_where_the_probe_says(l1_bound: float) -> None:
+    space = regularization_space(300, l1_bound=l1_bound)
+    assert isinstance(space["l1"], FloatDistribution)
+    assert (space["l1"].low, space["l1"].high, space["l1"].log) == (1e-6, l1_bound, True)
+    for params in first_trials(space):
+        assert space["l1"]._contains(params["l1"])
 
 
 def test_larger_tables_get_larger_batches() -> None:

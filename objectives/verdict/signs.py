@@ -1,6 +1,6 @@
 """What a training left to judge it by: the plain numbers that a diagnosis is made of.
 
-`objectives/training.py` measures them where the arrays are; `objectives/diagnosis.py` judges.
+`objectives/training.py` measures them where the arrays are; `diagnosis.py` judges.
 """
 
 from collections.abc import Sequence

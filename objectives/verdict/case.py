@@ -10,8 +10,8 @@ from statistics import fmean, median_low
 
 from scipy.special import chdtrc  # type: ignore[import-untyped]
 
-from objectives.chance import chance_error, sampling_error
-from objectives.signs import Layer, Linear, Signs
+from objectives.verdict.chance import chance_error, sampling_error
+from objectives.verdict.signs import Layer, Linear, Signs
 
 # Below this standard deviation of a row's probability the output is a constant in all but name:
 # dead networks were measured at 0 to 5e-4, living ones from 5e-3 (`.docs/log.md`).

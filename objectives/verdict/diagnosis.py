@@ -23,14 +23,14 @@ from dataclasses import asdict, dataclass
 from statistics import stdev
 from typing import Any
 
-from objectives.case import (
+from objectives.verdict.case import (
     N_ERRORS,
     Case,
     constant_from,
     guilty_penalty,
     has_exploded,
 )
-from objectives.evidence import (
+from objectives.verdict.evidence import (
     say_both,
     say_collapsed,
     say_diverged,
@@ -41,7 +41,7 @@ from objectives.evidence import (
     say_unfinished,
     say_unlucky,
 )
-from objectives.signs import Linear, Signs
+from objectives.verdict.signs import Linear, Signs
 
 VERDICTS = ("healthy", "collapsed", "overfit", "underfit", "diverged", "unlucky")
 
@@ -78,8 +78,8 @@ def diagnose(
         folds: what each fold that was trained left, at least one.
         learning_rate: > 0.
         cut_short: whether the last fold was stopped before its own end.
-        linear: what logistic regression comes to on the same rows; asked for only where the
-            verdict hangs on it.
+        linear: what logistic regression comes to on the same rows; not asked for where the
+            verdict is certain without it.
     """
     case = Case(folds=folds, learning_rate=learning_rate)
     found = _certain(case)

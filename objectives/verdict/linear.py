@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 from objectives.features.preparation import Fold, Part
 from objectives.metrics import roc_auc
-from objectives.signs import Linear, stride
+from objectives.verdict.signs import Linear, stride
 
 MAX_ROWS = 5_000  # of each part: a second at most
 MAX_CODES = 64  # most frequent levels of an embedded column that get an indicator

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.features.preparation import Prepared
-from objectives.linear import design_matrix
 from objectives.metrics import log_loss, probabilities
+from objectives.verdict.linear import design_matrix
 
 LARGEST, SMALLEST = 1e-1, 1e-4  # of what the space may end at
 TINY = 1e-12  # instead of a rate of zero
@@ -44,7 +44,6 @@ class Probe:
     """The strength of L1 at which the first layer dies."""
 
     dies_at: float | None  # of a network with one hidden layer; None where no feature says much
-    rows: int  # that it was found from
 
     @property
     def bound(self) -> float:
@@ -59,29 +58,29 @@ def probe_l1(prepared: Prepared) -> Probe:
     x, labels = design_matrix(prepared.folds[0].train, MAX_ROWS)
     y = np.eye(len(prepared.labels))[labels]
     rates = y.mean(axis=0)
-    start = float(np.max(np.abs(x.T @ (y - rates)), initial=0.0)) / len(x)
-    if start <= _noise(x, rates):
-        return Probe(dies_at=None, rows=len(x))
+    pulls = np.abs(x.T @ (y - rates)) / len(x)  # (F, K), of the loss on weights of zero
+    if not np.any(pulls > _noise(x, rates)):
+        return Probe(dies_at=None)
     nothing = -float(np.sum(rates * np.log(np.maximum(rates, TINY))))
     a, b = np.log(np.maximum(rates, TINY)), np.zeros((x.shape[1], y.shape[1]))
     smoothness = 0.5 * _largest_eigenvalue(x)  # of the softmax loss, in b
     worth = [0.0]
     for share in PATH:
-        a, b = _descend(x, y, a, b, penalty=share * start, smoothness=smoothness)
+        a, b = _descend(x, y, a, b, penalty=share * pulls.max(), smoothness=smoothness)
         price = _price(b)
         if price > 0:
             worth.append((nothing - log_loss(labels, x @ b + a)) / price)
-    return Probe(dies_at=max(worth), rows=len(x))
+    return Probe(dies_at=max(worth))
 
 
-def _noise(x: Floats, rates: Floats) -> float:
-    """Return the largest |x'(y - rates)| / n that features without signal are likely to show.
+def _noise(x: Floats, rates: Floats) -> Floats:
+    """Return the largest pull that features without signal are likely to have, (F, K).
 
     The universal threshold, sd sqrt(2 log N / n) of N = F K normal numbers (Donoho and Johnstone
-    1994, "Ideal spatial adaptation by wavelet shrinkage", eq. 14), features taken for standardised.
+    1994, "Ideal spatial adaptation by wavelet shrinkage", eq. 14).
     """
-    largest_sd = float(np.sqrt(np.max(rates * (1 - rates))))
-    return largest_sd * float(np.sqrt(2 * np.log(max(2, x.shape[1] * len(rates))) / len(x)))
+    sd = np.outer(x.std(axis=0), np.sqrt(rates * (1 - rates)))
+    return np.asarray(sd * np.sqrt(2 * np.log(max(2, sd.size)) / len(x)))
 
 
 def _descend(

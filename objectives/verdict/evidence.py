@@ -6,7 +6,7 @@
 import math
 from statistics import stdev
 
-from objectives.case import Case, constant_from, guilty_penalty, has_exploded
+from objectives.verdict.case import Case, constant_from, guilty_penalty, has_exploded
 
 MAX_LAYERS = 6  # that are named one by one
 
