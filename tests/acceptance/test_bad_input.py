@@ -99,8 +99,9 @@ def test_budget_cannot_be_lowered(whole: "Whole") -> None:
 def test_unwritable_folder(folder: "Folder") -> None:
     # The superuser may write everywhere, so steps down once everything is imported.
     script = (
-        "import os, search.study, search.cli\n"
-        "search.study.prepare(search.study.read_table('breast-cancer'), 0)\n"
+        "import os, search.inspecting, search.cli, search.study\n"
+        "from objectives.table.roles import Roles\n"
+        "search.inspecting.inspect('breast-cancer', None, Roles(), seed=0, folds=1, shown=False)\n"
         "if os.geteuid() == 0: os.seteuid(65534)\n"
         "search.cli.main()"
     )
