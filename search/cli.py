@@ -84,6 +84,11 @@ TrialNumber = Annotated[
     int | None, typer.Option("--trial", metavar="N", help="Number of a trial, from 0.")
 ]
 
+Winner = Annotated[
+    int | None,
+    typer.Option("--trial", metavar="N", help="Number of the trial. [default: the winner]"),
+]
+
 
 def _print_version(asked: bool) -> None:
     if asked:
@@ -120,6 +125,10 @@ def launch(
     trials: Annotated[
         int, typer.Option(metavar="N", help="Trials to finish.", show_default=True)
     ] = 50,
+    confirm: Annotated[
+        int,
+        typer.Option(metavar="N", help="Best trials to train again before one wins; 0 for none."),
+    ] = 3,
     timeout: Annotated[
         str | None,
         typer.Option(metavar="DURATION", help="Stop after 90s, 10m or 2h. [default: no limit]"),
@@ -156,6 +165,7 @@ def launch(
         study=study,
         storage=storage,
         trials=trials,
+        confirm=confirm,
         timeout=timeout,
         workers=workers,
         seed=seed,
@@ -226,6 +236,10 @@ def resume(
         int | None,
         typer.Option(metavar="N", help="A raised budget, trials done included."),
     ] = None,
+    confirm: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Best trials to train again. [default: as at launch]"),
+    ] = None,
     timeout: Annotated[
         str | None,
         typer.Option(metavar="DURATION", help="Stop after 90s, 10m or 2h. [default: as at launch]"),
@@ -240,7 +254,13 @@ def resume(
     from search import study as studies
 
     found = studies.resume(
-        study, data=data, storage=storage, trials=trials, timeout=timeout, workers=workers
+        study,
+        data=data,
+        storage=storage,
+        trials=trials,
+        confirm=confirm,
+        timeout=timeout,
+        workers=workers,
     )
     print_end(found, as_json=as_json)
 
@@ -275,6 +295,9 @@ def list_all(storage: Storage = None, as_json: AsJson = False) -> None:
 def show(
     study: StudyName,
     trial: TrialNumber = None,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Draw the trial, for the dashboard to show.")
+    ] = False,
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
@@ -284,6 +307,10 @@ def show(
     from storage.database import open_database
 
     db = open_database(storage, create=False)
+    if pictures:
+        from search.picturing import picture_trial
+
+        typer.echo(picture_trial(db, study, trial), err=True)
     if trial is None:
         figures = study_figures(db, study)
         if as_json:
@@ -316,6 +343,42 @@ def explain(
         print_json({"study": study, "explanations": [each.to_json() for each in found]})
     else:
         print_explanations(console(), found)
+
+
+@app.command()
+@answering
+def report(
+    study: StudyName,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="File to write. [default: print it]"),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="html, md or json. [default: as FILE ends, else html; md to print]",
+        ),
+    ] = None,
+    data: Data = None,
+    storage: Storage = None,
+) -> None:
+    """Write a study's answer, with pictures and how it was done, as one file to send on."""
+    from search.answer import make_answer
+    from search.report.gathering import gather
+    from search.report.making import choose_form, make_report, write_report
+    from storage.database import open_database
+
+    form = choose_form(form, output)
+    db = open_database(storage, create=False)
+    found = gather(db, study, make_answer(db, study, data=data), data=data)
+    text = make_report(found, form)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        write_report(text, output)
+        typer.echo(f"Wrote the report of {study} to {output}", err=True)
 
 
 @app.command()
@@ -368,35 +431,33 @@ def export(
             "--output", "-o", metavar="FILE", help="File to write, ending in .keras or .onnx."
         ),
     ],
-    trial: Annotated[
-        int | None,
-        typer.Option("--trial", metavar="N", help="Number of the trial. [default: the best one]"),
-    ] = None,
+    trial: Winner = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Write the weighted mean of several trials.")
+    ] = False,
     form: Annotated[
         str, typer.Option("--format", metavar="NAME", help="keras, savedmodel or onnx.")
     ] = "keras",
     storage: Storage = None,
 ) -> None:
     """Write a trained model that takes the raw table."""
-    from search.exporting import export as export_trial
+    from search import exporting
+    from search.errors import SettingError
 
-    number = export_trial(study, output, trial=trial, form=form, storage=storage)
+    if ensemble and trial is not None:
+        raise SettingError("an ensemble chooses its own trials; leave out --trial or --ensemble.")
+    if ensemble:
+        weights = exporting.export_ensemble(study, output, form=form, storage=storage)
+        what = f"the ensemble of {len(weights)} trials"
+    else:
+        what = f"trial {exporting.export(study, output, trial=trial, form=form, storage=storage)}"
     card = output.with_suffix(".json")
-    typer.echo(
-        f"Wrote trial {number} of {study} to {output}, and its model card to {card}", err=True
-    )
+    typer.echo(f"Wrote {what} of {study} to {output}, and its model card to {card}", err=True)
 
 
 @app.command()
 @answering
-def code(
-    study: StudyName,
-    trial: Annotated[
-        int | None,
-        typer.Option("--trial", metavar="N", help="Number of the trial. [default: the best one]"),
-    ] = None,
-    storage: Storage = None,
-) -> None:
+def code(study: StudyName, trial: Winner = None, storage: Storage = None) -> None:
     """Print a trial as a plain Keras script."""
     from search.coding import script
 

@@ -25,7 +25,7 @@ def script(study: str, *, trial: int | None = None, storage: str | None = None) 
 
     Args:
         study: name of the study.
-        trial: number of a complete trial; the best one unless told.
+        trial: number of a complete trial; the study's winner unless told.
         storage: a database URL, as for `launch`.
 
     Raises:

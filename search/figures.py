@@ -6,7 +6,7 @@ is computed here that training did not leave behind, except the importances.
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -17,15 +17,18 @@ from optuna.trial import FrozenTrial, TrialState
 from search.errors import TrialError
 from search.settings import Settings
 from search.space import hyperparameters
+from search.winner import Confirmed, Winner, choose_winner, confirmed_trials, ranked
 from storage.claims import read_owner
+from storage.confirmations import Confirmation, read_confirmations
 from storage.database import Database
-from storage.evaluations import read_evaluation, read_evaluations
+from storage.evaluations import Evaluation, read_evaluation, read_evaluations
 from storage.progress import StudySummary, WorkerSummary, summarise_study, summarise_workers
 from storage.studies import StudyRecord, load_study
 from storage.url import redact
 
 METRIC = "validation_roc_auc"
 N_TOP = 5
+_CONFIRMED = ("values", "mean", "standard_error")  # what the winner says of itself
 
 STATE_NAMES = {
     TrialState.COMPLETE: "complete",
@@ -78,6 +81,8 @@ class StudyFigures:
     trials: dict[str, int]  # counts by state
     verdicts: dict[str, int]  # counts of the trials that ended complete or pruned; most first
     best: dict[str, Any] | None  # number, value, params, network, metrics
+    winner: dict[str, Any] | None  # trial, value, ..., chosen_by and confirmed: `winner.py`
+    confirmed: tuple[dict[str, Any], ...]  # trials that were trained again, best mean first
     top: tuple[dict[str, Any], ...]  # the best few, best first, as `best`
     importances: dict[str, float]  # parameter -> share, largest first; empty below 2 trials
     seconds: float  # in which at least one trial ran; pauses do not count
@@ -102,9 +107,10 @@ def study_figures(db: Database, name: str) -> StudyFigures:
     study = optuna.load_study(study_name=name, storage=db.optuna)
     trials = study.get_trials(deepcopy=False)
     complete = [t for t in trials if t.state == TrialState.COMPLETE]
-    ranked = sorted(complete, key=lambda t: (-_value(t), t.number))[:N_TOP]
     evaluations = read_evaluations(db, record.study_id)
-    top = tuple(_brief(t, evaluations[t.number].evaluation) for t in ranked)
+    top = tuple(_brief(t, evaluations[t.number].evaluation) for t in ranked(complete)[:N_TOP])
+    confirmations = read_confirmations(db, record.study_id) if record.confirm else []
+    winner = choose_winner(complete, confirmations, record.confirm)
     return StudyFigures(
         study=name,
         state=summary.state,
@@ -115,12 +121,17 @@ def study_figures(db: Database, name: str) -> StudyFigures:
         trials=asdict(summary.counts),
         verdicts=count_verdicts(evaluation.evaluation for evaluation in evaluations.values()),
         best=top[0] if top else None,
+        winner=winner_json(winner, evaluations) if winner else None,
+        confirmed=tuple(confirmed_json(each) for each in confirmed_trials(complete, confirmations)),
         top=top,
         importances=_importances(study, len(complete)),
         seconds=busy_seconds((t.datetime_start, t.datetime_complete) for t in trials),
         workers=tuple(_worker_json(each) for each in summarise_workers(db, record.study_id)),
         data=asdict(settings.data),
-        settings={k: v for k, v in record.settings.items() if k not in ("data", "seed")},
+        settings={
+            **{k: v for k, v in record.settings.items() if k not in ("data", "seed")},
+            "confirm": record.confirm,
+        },
         storage=redact(db.url),
     )
 
@@ -193,17 +204,29 @@ def best_trial(db: Database, record: StudyRecord) -> FrozenTrial:
             f"study `{record.name}` has no complete trial yet. "
             f"`dampen resume {record.name}` goes on with it."
         )
-    return min(trials, key=lambda t: (-_value(t), t.number))
+    return ranked(trials)[0]
+
+
+def study_winner(db: Database, record: StudyRecord) -> Winner | None:
+    """Return the trial that the study recommends; None where none is complete."""
+    complete = db.optuna.get_all_trials(
+        record.study_id, deepcopy=False, states=(TrialState.COMPLETE,)
+    )
+    confirmations: list[Confirmation] = []
+    if record.confirm:
+        confirmations = read_confirmations(db, record.study_id)
+    return choose_winner(complete, confirmations, record.confirm)
 
 
 def complete_trial(db: Database, record: StudyRecord, number: int | None) -> FrozenTrial:
-    """Return a trial that has a trained model; the best one for None.
+    """Return a trial that has a trained model; the study's winner for None.
 
     Raises:
         TrialError: there is none, or it is not complete.
     """
     if number is None:
-        return best_trial(db, record)
+        winner = study_winner(db, record)
+        return winner.trial if winner else best_trial(db, record)  # which says what is missing
     trial = find_trial(db, record, number)
     if trial.state != TrialState.COMPLETE:
         raise TrialError(
@@ -261,9 +284,28 @@ def busy_seconds(spans: Iterable[tuple[datetime | None, datetime | None]]) -> fl
     return total
 
 
-def _value(trial: FrozenTrial) -> float:
-    assert trial.value is not None  # a complete trial has one
-    return trial.value
+def winner_json(winner: Winner, evaluations: Mapping[int, Evaluation]) -> dict[str, Any]:
+    """Return the winner as JSON values."""
+    trial = winner.trial
+    evaluation = evaluations[trial.number].evaluation
+    chosen = None
+    if winner.confirmed is not None:
+        chosen = {k: confirmed_json(winner.confirmed)[k] for k in _CONFIRMED}
+    return {
+        "trial": trial.number,
+        "value": trial.value,
+        "standard_error": evaluation.get("standard_error"),
+        "params": dict(trial.params),
+        "network": _network(trial),
+        "verdict": evaluation.get("verdict"),
+        "chosen_by": "validation" if winner.confirmed is None else "confirmation",
+        "confirmed": chosen,
+    }
+
+
+def confirmed_json(confirmed: Confirmed) -> dict[str, Any]:
+    """Return a trial that was trained again as JSON values."""
+    return {**asdict(confirmed), "values": list(confirmed.values)}
 
 
 def _brief(trial: FrozenTrial, evaluation: dict[str, Any]) -> dict[str, Any]:

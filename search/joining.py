@@ -11,6 +11,7 @@ from pathlib import Path
 
 from objectives.quiet import quietly
 from search.errors import Interrupted
+from search.front import Page, both
 from search.progress import Progress
 from search.settings import Settings
 from search.study import Study, prepared_folder, same_table
@@ -48,11 +49,11 @@ def join(study: str, *, storage: str | None = None, data: Path | None = None) ->
     os.environ.update(worker_environment(db.url))  # before TensorFlow reads it
     with quietly():
         from search.worker import run_worker
-    with Progress(db, record) as shown:
+    with Progress(db, record) as shown, Page(db, record, shown.say) as page:
         if warning := drive_warning(db.url):
             shown.say(warning)
         patience.say = shown.say
-        finished = run_worker(db, record, folder, stop, shown.watch)
+        finished = run_worker(db, record, folder, stop, both(shown.watch, page.watch))
     if not finished:
         raise Interrupted(record.name, db.url)
     return Study(name=record.name, url=db.url)

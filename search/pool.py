@@ -4,26 +4,27 @@ The pool trains nothing and holds no state of its own: what is done and what is 
 database, so it can be killed at any moment. `search/worker.py` is what it starts.
 """
 
-import os
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from search.errors import SearchFailedError
 from search.exits import EXIT_ALL_FAIL, EXIT_DONE, EXIT_INTERRUPTED, EXIT_STORAGE
-from search.worker_process import worker_command, worker_environment
+from search.worker_process import (
+    Started,
+    last_words,
+    start_worker,
+    stop_workers,
+    worker_command,
+)
 from storage.database import Database
 from storage.errors import DatabaseBusyError, DatabaseUnreachableError
 from storage.progress import StudySummary, summarise_study
 from storage.resume import reclaim_orphans
 
 SECONDS_BETWEEN_LOOKS = 0.2
-SECONDS_TO_STOP = 3.0  # for a worker to give its trial back; Ctrl-C promises 5 s in all
 MAX_CRASHES = 5  # in a row, with no trial finished between them
 
 
@@ -41,8 +42,9 @@ class Orders:
 def run_pool(db: Database, orders: Orders, watch: Callable[[StudySummary], None]) -> None:
     """Run workers until the study is finished or the deadline has passed.
 
-    On KeyboardInterrupt the workers give their trials back within SECONDS_TO_STOP, or are killed
-    and their trials reclaimed, before it is raised again; on a second one they are killed at once.
+    On KeyboardInterrupt the workers give their trials back (`worker_process.SECONDS_TO_STOP`), or
+    are killed and their trials reclaimed, before it is raised again; on a second one they are
+    killed at once.
 
     Args:
         watch: called with the study's state at every look, a few times a second.
@@ -66,7 +68,7 @@ def run_pool(db: Database, orders: Orders, watch: Callable[[StudySummary], None]
         return True
 
     try:
-        while _again_if_away(look):
+        while again_if_away(look):
             time.sleep(SECONDS_BETWEEN_LOOKS)
     finally:
         db.patience.over.set()
@@ -75,7 +77,8 @@ def run_pool(db: Database, orders: Orders, watch: Callable[[StudySummary], None]
             watch(summarise_study(db, orders.study))
 
 
-def _again_if_away(look: Callable[[], bool]) -> bool:
+def again_if_away(look: Callable[[], bool]) -> bool:
+    """Return what `look` returns, which is called again where its connection broke."""
     try:
         return look()
     except (DatabaseUnreachableError, DatabaseBusyError):
@@ -86,7 +89,7 @@ class _Pool:
     def __init__(self, db: Database, orders: Orders) -> None:
         self._db = db
         self._orders = orders
-        self._workers: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
+        self._workers: list[Started] = []
         self._crashes = 0
         self._finished = 0
 
@@ -95,63 +98,37 @@ class _Pool:
         if summary.counts.finished > self._finished:
             self._finished, self._crashes = summary.counts.finished, 0
         for worker in list(self._workers):
-            if worker[0].poll() is not None:
+            if worker.process.poll() is not None:
                 self._workers.remove(worker)
-                self._judge(*worker)
+                self._judge(worker)
         if summary.counts.running:
             reclaim_orphans(self._db, self._orders.study_id)
         counts = summary.counts
         claimable = summary.planned_trials - counts.finished - counts.running
         while claimable > 0 and len(self._workers) < min(self._orders.workers, claimable):
-            self._workers.append(self._start())
+            command = worker_command(self._orders.study, self._orders.folder)
+            self._workers.append(start_worker(command, self._db.url))
 
     def stop(self) -> None:
         """Ask the workers to leave, wait, kill those that stay, and reclaim their trials."""
         try:
-            for process, _ in self._workers:
-                assert process.stdin is not None
-                with suppress(BrokenPipeError):
-                    process.stdin.close()
-            end = time.monotonic() + SECONDS_TO_STOP
-            for process, _ in self._workers:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(max(0.0, end - time.monotonic()))
+            stop_workers(self._workers)
         finally:
-            for process, log in self._workers:
-                process.kill()
-                process.wait()
-                log.close()
             if self._workers:
                 self._workers.clear()
                 reclaim_orphans(self._db, self._orders.study_id)
 
-    def _start(self) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
-        log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the worker
-        process = subprocess.Popen(
-            worker_command(self._orders.study, self._orders.folder),
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, **worker_environment(self._db.url)},
-            start_new_session=True,  # Ctrl-C in the terminal is for the pool alone
-        )
-        return process, log
-
-    def _judge(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    def _judge(self, worker: Started) -> None:
         """Say what the end of a worker means for the search."""
-        assert process.stdin is not None
-        process.stdin.close()
-        with log:
-            log.seek(0)
-            said = log.read().decode(errors="replace").strip().splitlines()
-        if process.returncode in (EXIT_DONE, EXIT_INTERRUPTED):
+        said, code = last_words(worker), worker.process.returncode
+        if code in (EXIT_DONE, EXIT_INTERRUPTED):
             return
-        if process.returncode in (EXIT_ALL_FAIL, EXIT_STORAGE):
+        if code in (EXIT_ALL_FAIL, EXIT_STORAGE):
             raise SearchFailedError(said[-1])
         self._crashes += 1
         if self._crashes >= MAX_CRASHES:
             last = said[-1] if said else "it said nothing"
             raise SearchFailedError(
                 f"{MAX_CRASHES} workers in a row ended before they finished a trial (exit code "
-                f"{process.returncode}: {last}). The trials done so far are kept."
+                f"{code}: {last}). The trials done so far are kept."
             )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from objectives.table.dataset import Table
 
 DEFAULT_TRIALS = 50
+DEFAULT_CONFIRM = 3  # trials: with 2 trainings each a tenth of DEFAULT_TRIALS or so
 DEFAULT_MAX_EPOCHS = 100
 DEFAULT_PATIENCE = 10
 
@@ -101,6 +102,7 @@ def stored_space(space: Mapping[str, BaseDistribution]) -> dict[str, str]:
 def check_choices(
     *,
     trials: int,
+    confirm: int = DEFAULT_CONFIRM,
     sampler: str,
     pruner: str,
     max_epochs: int,
@@ -112,6 +114,7 @@ def check_choices(
     """Raise SettingError for a value out of range, with the option that set it."""
     for option, value, least in (
         ("--trials", trials, 1),
+        ("--confirm", confirm, 0),
         ("--max-epochs", max_epochs, 1),
         ("--patience", patience, 1),
         ("--workers", workers, 1),

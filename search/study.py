@@ -21,15 +21,18 @@ from objectives.features.preparation import Prepared, load_prepared, prepare_int
 from objectives.table.dataset import Table, read_table
 from objectives.table.roles import Roles
 from objectives.verdict.probe import probe_l1
+from search.confirming import ConfirmingOrders, confirm_best
 from search.duration import parse_duration
 from search.errors import Interrupted, SettingError, StudyChangedError
 from search.figures import StudyFigures, TrialFigures, study_figures, trial_figures
+from search.front import Page, both
 from search.inspecting import inspect, make_roles
 from search.pool import Orders, run_pool
 from search.progress import Progress
 from search.pruning import DEFAULT_PRUNER
 from search.sampling import DEFAULT_SAMPLER
 from search.settings import (
+    DEFAULT_CONFIRM,
     DEFAULT_MAX_EPOCHS,
     DEFAULT_PATIENCE,
     DEFAULT_TRIALS,
@@ -49,7 +52,13 @@ from storage.drive import drive_warning
 from storage.errors import StudyNotFoundError
 from storage.patience import PATIENCE_SECONDS
 from storage.progress import latest_unfinished, list_studies
-from storage.studies import StudyRecord, create_study, load_study, set_planned_trials
+from storage.studies import (
+    StudyRecord,
+    create_study,
+    load_study,
+    set_confirm,
+    set_planned_trials,
+)
 
 Data = str | Path | pd.DataFrame
 
@@ -78,6 +87,7 @@ def launch(
     study: str | None = None,
     storage: str | None = None,
     trials: int = DEFAULT_TRIALS,
+    confirm: int = DEFAULT_CONFIRM,
     timeout: str | None = None,
     workers: int = 1,
     seed: int = 0,
@@ -103,6 +113,8 @@ def launch(
         study: a name of its own; made from the data's name unless told.
         storage: a database URL; the environment's DAMPEN_STORAGE, or else `sqlite:///dampen.db`.
         trials: the budget: trials that end complete, pruned or failed, >= 1.
+        confirm: how many of the best trials are trained again, twice each, once the budget is
+            spent, for the winner to be chosen on that; >= 0, 0 for none.
         timeout: how long to go on at most, as "90s", "10m" or "2h"; `resume` takes the rest.
         workers: processes that train, one thread each, >= 1.
         seed: of the split, the sampler and the training, >= 0.
@@ -128,6 +140,7 @@ def launch(
     """
     check_choices(
         trials=trials,
+        confirm=confirm,
         sampler=sampler,
         pruner=pruner,
         max_epochs=max_epochs,
@@ -180,12 +193,20 @@ def launch(
         settings=settings.to_json(),
         planned_trials=trials,
         first_trials=first_trials(settings.distributions()),
+        confirm=confirm,
     )
     if progress:
         print_inspection(Console(stderr=True, highlight=False), found)
         print_probe(Console(stderr=True, highlight=False), probe)
     return _run(
-        db, record, settings, folder, workers=workers, seconds=timeout_seconds, progress=progress
+        db,
+        record,
+        settings,
+        table,
+        folder,
+        workers=workers,
+        seconds=timeout_seconds,
+        progress=progress,
     )
 
 
@@ -195,6 +216,7 @@ def resume(
     data: str | Path | None = None,
     storage: str | None = None,
     trials: int | None = None,
+    confirm: int | None = None,
     timeout: str | None = None,
     workers: int | None = None,
     progress: bool = True,
@@ -206,6 +228,8 @@ def resume(
         data: where the same table lies now; where it lay at launch unless told.
         storage: as for `launch`.
         trials: a raised budget, counting the trials already done.
+        confirm: how many of the best trials are to be trained again, from now on; as at launch
+            unless told.
         timeout: for this time only; as at launch unless told.
         workers: for this time only; as at launch unless told.
         progress: whether to show progress on standard error.
@@ -223,6 +247,8 @@ def resume(
             f"--trials must be at least the {record.planned_trials} planned for study "
             f"`{record.name}`, since it counts the trials already done; got {trials}."
         )
+    if confirm is not None and confirm < 0:
+        raise SettingError(f"--confirm must be a whole number of at least 0; got {confirm}.")
     workers = settings.workers if workers is None else workers
     if workers < 1:
         raise SettingError(f"--workers must be a whole number of at least 1; got {workers}.")
@@ -231,7 +257,11 @@ def resume(
     folder = prepared_folder(db, record, settings, table)
     if trials is not None:
         record = set_planned_trials(db, record.name, trials)
-    return _run(db, record, settings, folder, workers=workers, seconds=seconds, progress=progress)
+    if confirm is not None:
+        record = set_confirm(db, record.name, confirm)
+    return _run(
+        db, record, settings, table, folder, workers=workers, seconds=seconds, progress=progress
+    )
 
 
 def load(study: str, *, storage: str | None = None) -> Study:
@@ -248,25 +278,36 @@ def _run(
     db: Database,
     record: StudyRecord,
     settings: Settings,
+    table: Table,
     folder: Path,
     *,
     workers: int,
     seconds: float | None,
     progress: bool,
 ) -> Study:
+    deadline = None if seconds is None else time.monotonic() + seconds
     orders = Orders(
         study=record.name,
         study_id=record.study_id,
         folder=folder,
         workers=workers,
-        deadline=None if seconds is None else time.monotonic() + seconds,
+        deadline=deadline,
+    )
+    then = ConfirmingOrders(
+        record=record,
+        settings=settings,
+        table=table,
+        folder=folder,
+        workers=workers,
+        deadline=deadline,
     )
     try:
-        with Progress(db, record, shown=progress) as shown:
+        with Progress(db, record, shown=progress) as shown, Page(db, record, shown.say) as page:
             if warning := drive_warning(db.url):
                 shown.say(warning)
             db.patience.limit_seconds, db.patience.say = PATIENCE_SECONDS, shown.say
-            run_pool(db, orders, shown.watch)
+            run_pool(db, orders, both(shown.watch, page.watch))
+            confirm_best(db, then, shown.say)
     except KeyboardInterrupt:
         raise Interrupted(record.name, db.url) from None
     return Study(name=record.name, url=db.url)

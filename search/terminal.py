@@ -63,6 +63,12 @@ def print_study(console: Console, figures: StudyFigures) -> None:
         said = ", ".join(f"{n} {verdict}" for verdict, n in figures.verdicts.items())
         console.print(f"verdict {said}")
     console.print(f"time    {format_duration(figures.seconds)}, seed {figures.seed}")
+    if figures.winner and figures.winner["confirmed"]:
+        console.print(
+            f"winner  trial {figures.winner['trial']}: "
+            f"{figures.winner['confirmed']['mean']:.4f} on average when trained again, "
+            f"{figures.winner['value']:.4f} in the search"
+        )
     if figures.top:
         _print_best(console, figures)
     if figures.workers:

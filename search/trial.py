@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
 from typing import Any
@@ -15,17 +15,19 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import Trial, TrialState
 
-from objectives.cross_validation import Result, combine
 from objectives.features.preparation import Prepared
 from objectives.hyperparameters import Hyperparameters
 from objectives.network import Networks
 from objectives.programs import Programs
 from objectives.rows import Rows, place
 from objectives.training import Outcome, Training
-from objectives.verdict.diagnosis import Diagnosis, diagnose
+from objectives.verdict.diagnosis import diagnose
 from objectives.verdict.linear import linear_model
 from objectives.verdict.signs import Linear, Signs
 from objectives.weighting import weighted
+from search.curves import CURVE_FILE, curve_csv
+from search.evaluation import columns, evaluate_trial
+from search.noting import trial_note
 from search.pruning import make_pruner, rungs
 from search.sampling import draw, make_sampler, trial_seed
 from search.settings import Settings
@@ -94,7 +96,9 @@ def run_trial(bench: Bench, claim: Claim, stopping: Callable[[], bool]) -> Trial
     weights: list[list[NDArray[Any]]] = []
     reason: str | None = None
     while reason is None and len(outcomes) < settings.folds:
-        training = _training(bench, len(outcomes), chosen, claim.number)
+        fold = len(outcomes)
+        seed = trial_seed(settings.seed, claim.number, 1 + fold)
+        training = make_training(bench, fold, chosen, seed)
         reason = _train(training, trial, settings, stopping)
         if stopping():
             requeue_trial(bench.db, claim)
@@ -105,7 +109,8 @@ def run_trial(bench: Bench, claim: Claim, stopping: Callable[[], bool]) -> Trial
             reason = _after_fold(outcomes, trial, settings)
         signs.append(training.signs())
     if reason is None:
-        save_artifact(bench.db, claim, filename=WEIGHTS_FILE, content=pack(weights))
+        content = pack(weights, [each.logits for each in outcomes if each.logits is not None])
+        save_artifact(bench.db, claim, filename=WEIGHTS_FILE, content=content)
     y = [fold.validation.y for fold in bench.prepared.folds[: len(outcomes)]]
     diagnosis = diagnose(
         signs,
@@ -113,11 +118,26 @@ def run_trial(bench: Bench, claim: Claim, stopping: Callable[[], bool]) -> Trial
         cut_short=len(weights) < len(outcomes),
         linear=lambda: bench.linear,
     )
-    return _finish(bench.db, claim, combine(outcomes, y), diagnosis, reason)
+    value, evaluation, curve = evaluate_trial(outcomes, y, diagnosis, reason)
+    # A diverged trial is pruned rather than failed: samplers never see failed trials, and would
+    # draw from where it diverged again and again.
+    state = TrialState.COMPLETE if reason is None else TrialState.PRUNED
+    finish_trial(
+        bench.db,
+        claim,
+        state=state,
+        value=value,
+        evaluation=evaluation,
+        learning_curve=curve,
+        attributes=columns(evaluation),
+        note=trial_note(params, evaluation, curve, settings.data.labels),
+        files={CURVE_FILE: curve_csv(curve)},
+    )
+    return state
 
 
-def _training(bench: Bench, fold: int, chosen: Hyperparameters, number: int) -> Training:
-    seed = trial_seed(bench.settings.seed, number, 1 + fold)
+def make_training(bench: Bench, fold: int, chosen: Hyperparameters, seed: int) -> Training:
+    """Return a network of a fold about to be trained; `seed` is all that is left to chance."""
     return Training(
         bench.networks.network(bench.prepared.inputs, chosen, seed=seed),
         keras.optimizers.Adam(chosen.learning_rate),
@@ -161,47 +181,3 @@ def _after_fold(outcomes: list[Outcome], trial: Trial, settings: Settings) -> st
 def _is_behind(trial: Trial, value: float, step: int) -> bool:
     trial.report(value, step)
     return trial.should_prune()
-
-
-def _finish(
-    db: Database, claim: Claim, result: Result, diagnosis: Diagnosis, reason: str | None
-) -> TrialState:
-    """Store all that a trial left behind, its value with the last write.
-
-    A diverged trial is pruned rather than failed: samplers never see failed trials, and would draw
-    from where it diverged again and again.
-    """
-    metrics: dict[str, Any] = asdict(result.metrics) if result.metrics else {}
-    state = TrialState.COMPLETE if reason is None else TrialState.PRUNED
-    small: dict[str, Any] = {
-        name: metrics[name] for name in ("accuracy", "f1", "log_loss") if name in metrics
-    }
-    if result.standard_error is not None:
-        small["standard_error"] = result.standard_error
-    finish_trial(
-        db,
-        claim,
-        state=state,
-        value=result.value,
-        evaluation={
-            "metrics": metrics,
-            "standard_error": result.standard_error,
-            "epochs": result.epochs,
-            "best_epoch": result.best_epoch,
-            "seconds": result.seconds,
-            "verdict": diagnosis.verdict,
-            "evidence": diagnosis.evidence,
-            "diagnosis": diagnosis.facts,
-            "reason": reason,
-            "folds": list(result.folds),
-        },
-        learning_curve=result.learning_curve,
-        attributes={
-            **small,
-            "epochs": result.epochs,
-            "verdict": diagnosis.verdict,
-            "evidence": diagnosis.evidence,
-            **({"reason": reason} if reason else {}),
-        },
-    )
-    return state

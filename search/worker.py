@@ -23,6 +23,7 @@ from objectives.network import Networks
 from objectives.programs import Programs
 from search.errors import SearchFailedError
 from search.exits import EXIT_ALL_FAIL, EXIT_DONE, EXIT_INTERRUPTED, EXIT_STORAGE
+from search.noting import failure_note
 from search.settings import Settings
 from search.trial import Bench, run_trial
 from search.worker_process import heartbeat_seconds, leave_on_signal
@@ -57,15 +58,15 @@ def main(study: str, folder: Path) -> int:
     stop = threading.Event()
     leave_on_signal(stop)
     threading.Thread(target=_watch_lifeline, args=(stop,), daemon=True).start()
-    patience = Patience(limit_seconds=PATIENCE_SECONDS, say=_say, over=stop)
+    patience = Patience(limit_seconds=PATIENCE_SECONDS, say=say, over=stop)
     try:
         db = open_database(create=False, patience=patience)
         finished = run_worker(db, load_study(db, study), folder, stop)
     except SearchFailedError as error:
-        _say(str(error))
+        say(str(error))
         return EXIT_ALL_FAIL
     except StorageError as error:
-        _say(str(error))
+        say(str(error))
         return EXIT_STORAGE
     return EXIT_DONE if finished else EXIT_INTERRUPTED
 
@@ -106,7 +107,7 @@ def run_worker(
     )
     seconds = heartbeat_seconds()
     worker_id = register_worker(db, record.study_id, seconds_between_beats=seconds)
-    threading.Thread(target=_beat, args=(db, worker_id, seconds, stop), daemon=True).start()
+    threading.Thread(target=beat_until, args=(db, worker_id, seconds, stop), daemon=True).start()
     size = psutil.Process().memory_info
     most = size().rss + MAX_GROWTH_BYTES
     try:
@@ -116,7 +117,7 @@ def run_worker(
             if watch is not None:
                 watch(summarise_study(db, record.name))
     finally:
-        _leave(db, worker_id)
+        leave(db, worker_id)
     if not stop.is_set():
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606, the command it was started with
     return False
@@ -176,6 +177,7 @@ def _fail(bench: Bench, claim: Claim, error: Exception) -> str:
         evaluation={"reason": message},
         learning_curve={},
         attributes={"error": message},
+        note=failure_note(message),
     )
     return message
 
@@ -188,13 +190,13 @@ def _all_fail_alike(bench: Bench) -> bool:
     return failed and len(finished) >= ALIKE and len(messages) == 1
 
 
-def _leave(db: Database, worker_id: str) -> None:
+def leave(db: Database, worker_id: str) -> None:
     """Give back what is still held. A database that is away takes this worker for dead anyway."""
     try:
         release_trials(db, worker_id)
         end_worker(db, worker_id)
     except StorageError as error:
-        _say(f"left without saying so: {error}")
+        say(f"left without saying so: {error}")
     close(db)
 
 
@@ -205,16 +207,17 @@ def _watch_lifeline(stop: threading.Event) -> None:
     stop.set()
 
 
-def _beat(db: Database, worker_id: str, seconds: float, stop: threading.Event) -> None:
+def beat_until(db: Database, worker_id: str, seconds: float, stop: threading.Event) -> None:
     """Say every so often that this worker lives. A beat that fails is made up by the next."""
     while not stop.wait(seconds):
         try:
             beat(db, worker_id)
         except StorageError as error:
-            _say(f"no heartbeat: {error}")
+            say(f"no heartbeat: {error}")
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """Say a sentence to whoever started this process."""
     print(sentence, file=sys.stderr, flush=True)
 
 

@@ -1,14 +1,21 @@
-"""How a worker process is set up: command, environment, heartbeat, and what a signal means to it.
+"""How a worker process is set up, started and stopped, and what a signal means to it.
 
 Free of TensorFlow, for the sake of those who start one. Next: `worker.py` is what runs in the
-process; `pool.py` starts several, `joining.py` becomes one.
+process; `pool.py` and `confirming.py` start several, `joining.py` becomes one.
 """
 
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from search.duration import parse_duration
 from search.errors import SettingError
@@ -16,6 +23,59 @@ from storage.url import ENVIRONMENT_VARIABLE
 from storage.workers import SECONDS_BETWEEN_BEATS
 
 HEARTBEAT_VARIABLE = "DAMPEN_HEARTBEAT"
+SECONDS_TO_STOP = 3.0  # for a worker to give its trial back; Ctrl-C promises 5 s in all
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Started:
+    """A process that was started; its standard input is its lifeline."""
+
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]  # what it says
+
+
+def start_worker(command: Sequence[str], url: str) -> Started:
+    """Start a worker on the storage at `url`."""
+    log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the worker
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        env={**os.environ, **worker_environment(url)},
+        start_new_session=True,  # Ctrl-C in the terminal is for whoever started it alone
+    )
+    return Started(process=process, log=log)
+
+
+def stop_workers(workers: Sequence[Started], *, seconds: float = SECONDS_TO_STOP) -> None:
+    """Ask the workers to leave, wait for so long in all, and kill those that stay."""
+    try:
+        for worker in workers:
+            _close_lifeline(worker)
+        end = time.monotonic() + seconds
+        for worker in workers:
+            with suppress(subprocess.TimeoutExpired):
+                worker.process.wait(max(0.0, end - time.monotonic()))
+    finally:
+        for worker in workers:
+            worker.process.kill()
+            worker.process.wait()
+            worker.log.close()
+
+
+def last_words(worker: Started) -> list[str]:
+    """Return the lines that a worker said until it ended, and close its files."""
+    _close_lifeline(worker)
+    with worker.log as log:
+        log.seek(0)
+        return log.read().decode(errors="replace").strip().splitlines()
+
+
+def _close_lifeline(worker: Started) -> None:
+    assert worker.process.stdin is not None
+    with suppress(BrokenPipeError):
+        worker.process.stdin.close()
 
 
 def worker_command(study: str, folder: Path) -> list[str]:

@@ -7,7 +7,8 @@ Where to go next:
   brings older ones forward, `refusal.py` says what a driver's refusal means.
 - `studies.py` keeps what was asked for, `progress.py` how far it has come, `workers.py` who is at
   work, `claims.py` who runs which trial, `parameters.py` what it is made of, `evaluations.py` what
-  came out, `resume.py` what happens to the trials of the dead.
+  came out, `resume.py` what happens to the trials of the dead, `confirmations.py` what leading
+  trials came to when they were trained again, `answers.py` what the test rows said.
 - `artifacts.py` keeps files beside the database.
 - `dashboard.py` shows everything in a browser: `guard.py` and `admission.py` say who is let in,
   `hosts.py` by which name, `server.py` listens.

@@ -1,15 +1,17 @@
-"""Files of a trial: models and pictures, in a folder beside the database.
+"""Files of a trial: its weights and its learning curve, in a folder beside the database.
 
 The bytes are written under a temporary name, flushed to the disk and renamed, and only then
 recorded, in Optuna's own format, so that a crash leaves no record without bytes and the dashboard
-lists what is there. Next: `dashboard.py`.
+lists what is there. Next: `attachments.py` for files of trials that are finished.
 """
 
 import json
 import mimetypes
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, select
@@ -22,22 +24,63 @@ from storage.schema import trial_system_attributes
 _PREFIX = "artifacts:"  # of Optuna's system attributes
 _DEFAULT_MIMETYPE = "application/octet-stream"
 
+Content = bytes | Callable[[Path], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A file that is whole on the disk, under its identifier, as Optuna describes it."""
+
+    artifact_id: str
+    filename: str  # as it is shown
+    mimetype: str
+    encoding: str | None
+
+    def record(self) -> str:
+        """Returns it as Optuna keeps it: a JSON text inside the JSON value."""
+        return json.dumps(json.dumps(asdict(self)))
+
+
+@contextmanager
+def stored_files(db: Database, contents: Mapping[str, Content]) -> Iterator[list[StoredFile]]:
+    """Writes files to be recorded within the block; where that raises, they are removed again.
+
+    Args:
+        contents: by plain file name, the bytes, or a function that writes them to the path it is
+            given, which ends as the name does.
+
+    Raises:
+        ArtifactError: a name is no plain file name, nothing was written, or the disk refused.
+    """
+    stored: list[StoredFile] = []
+    try:
+        for filename, content in contents.items():
+            stored.append(_store(db, filename, content))
+        yield stored
+    except BaseException:
+        for file in stored:
+            artifact_path(db, file.artifact_id).unlink(missing_ok=True)
+        raise
+
+
+def record_files(connection: Connection, trial_id: int, files: Iterable[StoredFile]) -> None:
+    """Records files with a trial, in the transaction of whatever belongs to them."""
+    for file in files:
+        _record(connection, trial_id, file)
+
 
 def save_artifact(
     db: Database,
     claim: Claim,
     *,
     filename: str,
-    content: bytes | Callable[[Path], None],
-    mimetype: str | None = None,
+    content: Content,
 ) -> str:
     """Keeps a file with the running trial; one of the same name is replaced.
 
     Args:
         filename: a plain file name, shown in the dashboard.
-        content: the bytes, or a function that writes them to the path it is given, which ends
-            as `filename` does.
-        mimetype: guessed from the file name when it is not given.
+        content: as for `stored_files`.
 
     Returns:
         The artifact's identifier, which is also its file's name in the folder.
@@ -46,30 +89,14 @@ def save_artifact(
         ArtifactError: the name is no plain file name, nothing was written, or the disk refused.
         ClaimLostError: the trial is no longer this worker's; no file is left behind.
     """
-    _check_filename(filename)
-    artifact_id = str(uuid.uuid4())
-    file = artifact_path(db, artifact_id)
-    try:
-        db.artifacts.mkdir(parents=True, exist_ok=True)
-        _write_whole(file, filename, content)
-    except OSError as error:
-        raise ArtifactError(
-            f"The file {filename!r} must be kept in {db.artifacts}; writing it failed: "
-            f"{error.strerror or error}. Free some space or mend the folder, then type "
-            "`dampen resume`."
-        ) from error
-    try:
-        with writing(db) as connection:
-            check_claim(connection, claim)
-            replaced = _find(connection, claim.trial_id, filename)
-            _record(connection, claim.trial_id, artifact_id, filename, mimetype)
-            _forget(connection, claim.trial_id, replaced)
-    except BaseException:
-        file.unlink(missing_ok=True)
-        raise
+    with stored_files(db, {filename: content}) as stored, writing(db) as connection:
+        check_claim(connection, claim)
+        replaced = _find(connection, claim.trial_id, filename)
+        record_files(connection, claim.trial_id, stored)
+        _forget(connection, claim.trial_id, replaced)
     for old in replaced:
         artifact_path(db, old).unlink(missing_ok=True)
-    return artifact_id
+    return stored[0].artifact_id
 
 
 def find_artifact(db: Database, trial_id: int, filename: str) -> Path:
@@ -110,6 +137,27 @@ def artifact_path(db: Database, artifact_id: str) -> Path:
     return db.artifacts / artifact_id
 
 
+def _store(db: Database, filename: str, content: Content) -> StoredFile:
+    _check_filename(filename)
+    artifact_id = str(uuid.uuid4())
+    try:
+        db.artifacts.mkdir(parents=True, exist_ok=True)
+        _write_whole(artifact_path(db, artifact_id), filename, content)
+    except OSError as error:
+        raise ArtifactError(
+            f"The file {filename!r} must be kept in {db.artifacts}; writing it failed: "
+            f"{error.strerror or error}. Free some space or mend the folder, then type "
+            "`dampen resume`."
+        ) from error
+    mimetype, encoding = mimetypes.guess_type(filename)
+    return StoredFile(
+        artifact_id=artifact_id,
+        filename=filename,
+        mimetype=mimetype or _DEFAULT_MIMETYPE,
+        encoding=encoding,
+    )
+
+
 def _check_filename(filename: str) -> None:
     if filename in ("", ".", "..") or "\\" in filename or Path(filename).name != filename:
         raise ArtifactError(
@@ -118,7 +166,7 @@ def _check_filename(filename: str) -> None:
         )
 
 
-def _write_whole(file: Path, filename: str, content: bytes | Callable[[Path], None]) -> None:
+def _write_whole(file: Path, filename: str, content: Content) -> None:
     # The suffix stays, since some writers choose their format by it.
     partial = file.with_name(f".{file.name}.partial{Path(filename).suffix}")
     try:
@@ -163,21 +211,10 @@ def _find(connection: Connection, trial_id: int, filename: str) -> list[str]:
     return [str(meta["artifact_id"]) for meta in metas if meta and meta["filename"] == filename]
 
 
-def _record(
-    connection: Connection, trial_id: int, artifact_id: str, filename: str, mimetype: str | None
-) -> None:
-    guessed, encoding = mimetypes.guess_type(filename)
-    meta = {
-        "artifact_id": artifact_id,
-        "filename": filename,
-        "mimetype": mimetype or guessed or _DEFAULT_MIMETYPE,
-        "encoding": encoding,
-    }
+def _record(connection: Connection, trial_id: int, file: StoredFile) -> None:
     connection.execute(
         insert(trial_system_attributes).values(
-            trial_id=trial_id,
-            key=_PREFIX + artifact_id,
-            value_json=json.dumps(json.dumps(meta)),
+            trial_id=trial_id, key=_PREFIX + file.artifact_id, value_json=file.record()
         )
     )
 

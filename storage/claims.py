@@ -18,6 +18,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from storage.database import Database, reading, writing
 from storage.errors import ClaimLostError, StudyNotFoundError, WorkerUnknownError
 from storage.schema import (
+    own_confirmations,
     own_studies,
     own_trials,
     own_workers,
@@ -247,7 +248,8 @@ def _own(
     connection: Connection, trial_id: int, number: int, worker_id: str, *, attempt: int
 ) -> Claim:
     # Replaced rather than updated: see `studies._insert_study` on numbers given away again.
-    connection.execute(delete(own_trials).where(own_trials.c.trial_id == trial_id))
+    for table in (own_trials, own_confirmations):
+        connection.execute(delete(table).where(table.c.trial_id == trial_id))
     connection.execute(
         insert(own_trials).values(trial_id=trial_id, worker_id=worker_id, attempts=attempt)
     )

@@ -5,6 +5,7 @@ open page never holds up a worker. A study cannot be renamed: the dashboard woul
 under a new name and delete the original, and with it the settings that resuming needs. And a change
 that was made is answered with an empty document instead of with nothing, which the page of
 optuna-dashboard 0.21 takes for a failure.
+Two more make it better than it comes: `dashboard_script.py` and `dashboard_trials.py`.
 Next: `guard.py` says who is let in, `server.py` listens.
 """
 
@@ -12,6 +13,8 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from storage.admission import checked_token, link
+from storage.dashboard_script import PATH, serve_script
+from storage.dashboard_trials import install
 from storage.database import Database, close, deferred_transactions, open_database
 from storage.guard import READING, Policy, guarded, refuse
 from storage.hosts import served_names
@@ -95,11 +98,14 @@ def dashboard_app(db: Database) -> "WSGIApplication":
     # Takes two seconds, so only who serves it imports it.
     from optuna_dashboard import wsgi  # type: ignore[import-untyped]
 
+    install()
     db.artifacts.mkdir(parents=True, exist_ok=True)
     app: WSGIApplication = wsgi(db.optuna, artifact_store=FileSystemArtifactStore(db.artifacts))
 
     def careful(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in READING:
+            if environ["PATH_INFO"] == PATH:
+                return serve_script(environ, start_response)
             with deferred_transactions():
                 return app(environ, start_response)
         if environ["PATH_INFO"].rstrip("/").endswith("/rename"):

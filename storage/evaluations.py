@@ -1,10 +1,10 @@
-"""What came out of a trial: figures, learning curve, value and state, in one transaction.
+"""What came out of a trial: figures, learning curve, note, files and value, in one transaction.
 
 A trial that is finished has all that belongs to it, and a late result of a reclaimed trial is
 refused whole: that is why the value is not left to Optuna's `tell`, which cannot know who owns the
 trial. Figures that are not finite numbers (a diverged loss) are kept: Python's JSON reads NaN and
 Infinity back.
-Next: `artifacts.py` for files.
+Next: `artifacts.py` for files, `notes.py` for notes.
 """
 
 import json
@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import TrialState
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
+from storage.artifacts import Content, record_files, stored_files
 from storage.claims import Claim, check_claim, utc_host_now
 from storage.database import Database, reading, writing
-from storage.schema import own_trials, trial_user_attributes, trial_values, trials
+from storage.notes import write_trial_note
+from storage.schema import own_trials, studies, trial_user_attributes, trial_values, trials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ def finish_trial(
     evaluation: Mapping[str, Any],
     learning_curve: Mapping[str, Any] | Sequence[Any],
     attributes: Mapping[str, Any],
+    note: str = "",
+    files: Mapping[str, Content] | None = None,
 ) -> None:
     """Ends a trial and stores what came out of it, all or nothing.
 
@@ -52,8 +56,11 @@ def finish_trial(
         learning_curve: one record an epoch, or one array a quantity.
         attributes: a few small values that become Optuna's user attributes, which the dashboard
             shows as columns.
+        note: Markdown, which the dashboard shows with the trial.
+        files: as for `storage.artifacts.stored_files`; written first, recorded with the rest.
 
     Raises:
+        ArtifactError: a file could not be written; nothing was.
         ClaimLostError: the trial was reclaimed or finished meanwhile; nothing was written.
         ValueError: the state and the value do not go together.
     """
@@ -69,7 +76,9 @@ def finish_trial(
         for key, value in attributes.items()
     ]
     own = trial_user_attributes.c
-    with writing(db) as connection:
+    with stored_files(db, files or {}) as stored, writing(db) as connection:
+        # The study first, as `resume.reclaim_orphans` does: in the other order both would wait.
+        study_id = _share_study(connection, claim.trial_id)
         check_claim(connection, claim)
         connection.execute(
             update(own_trials).where(own_trials.c.trial_id == claim.trial_id).values(values)
@@ -81,6 +90,9 @@ def finish_trial(
         )
         if rows:
             connection.execute(insert(trial_user_attributes), rows)
+        record_files(connection, claim.trial_id, stored)
+        if study_id is not None:
+            write_trial_note(connection, study_id, claim.trial_id, note)
         if value is not None:
             connection.execute(insert(trial_values).values(_value_row(claim.trial_id, value)))
         connection.execute(
@@ -88,6 +100,17 @@ def finish_trial(
             .where(trials.c.trial_id == claim.trial_id)
             .values(state=state, datetime_complete=utc_host_now())
         )
+
+
+def _share_study(connection: Connection, trial_id: int) -> int | None:
+    """Keeps the trial's study from being held or deleted until the transaction ends."""
+    found: int | None = connection.scalar(
+        select(studies.c.study_id)
+        .join_from(studies, trials)
+        .where(trials.c.trial_id == trial_id)
+        .with_for_update(read=True, key_share=True, of=studies)
+    )
+    return found
 
 
 def _check_end(state: TrialState, value: float | None) -> None:

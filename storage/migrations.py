@@ -7,12 +7,23 @@ that is added has a default. Alembic writes the statements, since the two databa
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import Column, Connection, Double, Text, text, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    Double,
+    ForeignKey,
+    Integer,
+    Text,
+    text,
+    update,
+)
 
-from storage.schema import SCHEMA_VERSION, schema_version
+from storage.schema import SCHEMA_VERSION, schema_version, studies, trials
 
 
 def migrate(connection: Connection, version: int) -> None:
@@ -32,4 +43,32 @@ def _to_version_2(operations: Operations) -> None:
     operations.add_column("dampen_workers", Column("lost_because", Text))
 
 
-_STEPS: dict[int, Callable[[Operations], None]] = {2: _to_version_2}
+def _to_version_3(operations: Operations) -> None:
+    """Leading trials are trained again, and the answer of the test rows is kept."""
+    operations.add_column(
+        "dampen_studies", Column("confirm", Integer, nullable=False, server_default=text("0"))
+    )
+    operations.create_table(
+        "dampen_confirmations",
+        _reference("trial_id", trials.c.trial_id),
+        Column("repeat", Integer, primary_key=True, autoincrement=False),
+        Column("value", Double, nullable=False),
+        Column("result", Text, nullable=False),
+        Column("recorded_at", DateTime, nullable=False),
+    )
+    operations.create_table(
+        "dampen_answers",
+        _reference("study_id", studies.c.study_id),
+        Column("looks", Integer, nullable=False),
+        Column("basis", Text, nullable=False),
+        Column("document", Text, nullable=False),
+        Column("made_at", DateTime, nullable=False),
+    )
+
+
+def _reference(name: str, to: Column[Any]) -> Column[Any]:
+    """Returns a column of the primary key whose rows go with the rows they refer to."""
+    return Column(name, ForeignKey(to, ondelete="CASCADE"), primary_key=True, autoincrement=False)
+
+
+_STEPS: dict[int, Callable[[Operations], None]] = {2: _to_version_2, 3: _to_version_3}

@@ -13,6 +13,7 @@ from typing import Literal
 from optuna.trial import TrialState
 from sqlalchemy import Connection, func, select
 
+from storage.confirmations import leading_unconfirmed
 from storage.database import Database, reading
 from storage.schema import own_trials, trial_values, trials
 from storage.studies import StudyRecord, load_records, load_study
@@ -148,10 +149,18 @@ def _summaries(connection: Connection, name: str | None) -> list[tuple[StudyReco
                 best.get(record.study_id),
                 beats.get(record.study_id),
                 record.study_id in alive,
+                _is_unconfirmed(connection, record, tallies.get(record.study_id)),
             ),
         )
         for record in records
     ]
+
+
+def _is_unconfirmed(connection: Connection, record: StudyRecord, tally: _Tally | None) -> bool:
+    """Whether the budget of trials is spent, and leading ones are still to be trained again."""
+    if tally is None or tally.counts.finished < record.planned_trials:
+        return False
+    return bool(leading_unconfirmed(connection, record.study_id, record.confirm))
 
 
 def _summary(
@@ -160,6 +169,7 @@ def _summary(
     best_value: float | None,
     last_beat: datetime | None,
     alive: bool,
+    unconfirmed: bool,
 ) -> StudySummary:
     counts = tally.counts if tally else TrialCounts()
     changes = [record.created_at]
@@ -169,7 +179,7 @@ def _summary(
         changes.append(last_beat)
     return StudySummary(
         name=record.name,
-        state=_state(counts, record.planned_trials, alive),
+        state=_state(counts, record.planned_trials, alive, unconfirmed),
         planned_trials=record.planned_trials,
         counts=counts,
         best_value=best_value,
@@ -177,8 +187,8 @@ def _summary(
     )
 
 
-def _state(counts: TrialCounts, planned_trials: int, alive: bool) -> StudyState:
-    if counts.finished >= planned_trials:
+def _state(counts: TrialCounts, planned_trials: int, alive: bool, unconfirmed: bool) -> StudyState:
+    if counts.finished >= planned_trials and not unconfirmed:
         return "finished"
     return "running" if alive else "interrupted"
 

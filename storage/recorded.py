@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, Table, literal, or_, select
+from sqlalchemy import Column, Connection, Select, literal, or_, select
 
 from storage.database import Database, reading
 from storage.errors import ArtifactError
-from storage.schema import studies, trial_system_attributes, trials
+from storage.schema import studies, study_system_attributes, trial_system_attributes, trials
 from storage.url import ARTIFACTS_VARIABLE, artifact_folder, database_file
 
-_study_system_attributes: Table = studies.metadata.tables["study_system_attributes"]
-# The second is how older dashboards recorded a trial's files: with its study.
+# The second is how older dashboards, and `attachments.py`, record a trial's files: with its study.
 _PREFIXES = ("artifacts:", "dashboard:artifacts:")
+_OF_A_TRIAL = re.compile(r"dashboard:artifacts:(\d+):")
 # What Optuna and `artifacts.py` call a file, and one that is still being written.
 _UUID4 = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _OUR_NAME = re.compile(rf"{_UUID4}|\.{_UUID4}\.partial(\..+)?")
@@ -55,7 +55,7 @@ def recorded_files(connection: Connection, study_id: int | None = None) -> list[
     Raises:
         ArtifactError: a record cannot be read.
     """
-    own, studywide = trial_system_attributes.c, _study_system_attributes.c
+    own, studywide = trial_system_attributes.c, study_system_attributes.c
     of_trials = _select(own.key, own.value_json, trials.c.number).join_from(
         trial_system_attributes, trials
     )
@@ -63,14 +63,19 @@ def recorded_files(connection: Connection, study_id: int | None = None) -> list[
     rows: list[Any] = []
     for query in (
         of_trials.join(studies).order_by(trials.c.trial_id, own.trial_system_attribute_id),
-        of_studies.join_from(_study_system_attributes, studies).order_by(
+        of_studies.join_from(study_system_attributes, studies).order_by(
             studywide.study_system_attribute_id
         ),
     ):
         if study_id is not None:
             query = query.where(studies.c.study_id == study_id)
         rows += connection.execute(query)
-    return [file for row in rows if (file := _recorded(*row)) is not None]
+    numbers = _numbers(connection, [key for _, _, key, _ in rows])
+    return [
+        file
+        for study, trial, key, value in rows
+        if (file := _recorded(study, numbers.get(key, trial), key, value)) is not None
+    ]
 
 
 def unrecorded_files(db: Database) -> list[UnrecordedFile]:
@@ -117,6 +122,16 @@ def _select(key: Column[Any], value_json: Column[Any], number: Any) -> Select[An
     return select(studies.c.study_name, number, key, value_json).where(
         or_(*(key.startswith(prefix, autoescape=True) for prefix in _PREFIXES))
     )
+
+
+def _numbers(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
+    """The numbers of the trials whose files are recorded with their study, by key."""
+    identifiers = {key: int(found[1]) for key in keys if (found := _OF_A_TRIAL.match(key))}
+    query = select(trials.c.trial_id, trials.c.number).where(
+        trials.c.trial_id.in_(identifiers.values())
+    )
+    numbers = {row.trial_id: row.number for row in connection.execute(query)}
+    return {key: numbers[own] for key, own in identifiers.items() if own in numbers}
 
 
 def _recorded(study: str, trial: int | None, key: str, value_json: str) -> RecordedFile | None:

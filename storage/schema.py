@@ -1,9 +1,11 @@
-"""The tables: the project's own, version 2, and Optuna's as far as this room writes to them.
+"""The tables: the project's own, version 3, and Optuna's as far as this room writes to them.
 
-    dampen_schema     version                                 one row
-    dampen_studies    what was asked for                      one row a study,  beside `studies`
-    dampen_workers    who runs or ran trials of a study       one row a worker process
-    dampen_trials     owner, attempts, what came out          one row a trial,  beside `trials`
+    dampen_schema         version                             one row
+    dampen_studies        what was asked for                  one row a study,  beside `studies`
+    dampen_workers        who runs or ran trials of a study   one row a worker process
+    dampen_trials         owner, attempts, what came out      one row a trial,  beside `trials`
+    dampen_confirmations  what a leading trial came to again  one row a retraining
+    dampen_answers        what the test rows said             one row a study that was asked
 
 Own rows hang on Optuna's with ON DELETE CASCADE, so that a study deleted in the dashboard takes
 them along. Optuna's tables are reached through its own models, because their enumerations are real
@@ -24,11 +26,12 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.functions import FunctionElement
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 OPTUNA_SCHEMA = 12  # optuna.storages._rdb.models.SCHEMA_VERSION; a test compares the two
 
 studies: Table = models.StudyModel.__table__
 study_directions: Table = models.StudyDirectionModel.__table__
+study_system_attributes: Table = models.StudySystemAttributeModel.__table__
 trials: Table = models.TrialModel.__table__
 trial_params: Table = models.TrialParamModel.__table__
 trial_values: Table = models.TrialValueModel.__table__
@@ -94,6 +97,7 @@ class StudyRow(Base):
     settings: Mapped[str] = mapped_column(Text)  # a JSON object
     planned_trials: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(DateTime)
+    confirm: Mapped[int] = mapped_column(Integer, server_default=text("0"))  # trials, the best ones
 
 
 class WorkerRow(Base):
@@ -130,7 +134,35 @@ class TrialRow(Base):
     learning_curve: Mapped[str | None] = mapped_column(Text)  # a JSON object or array
 
 
+class ConfirmationRow(Base):
+    """What a trial came to when it was trained again, on other folds and with other seeds."""
+
+    __tablename__ = "dampen_confirmations"
+    trial_id: Mapped[int] = mapped_column(
+        ForeignKey(trials.c.trial_id, ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    repeat: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)  # from 1
+    value: Mapped[float]  # as a trial's
+    result: Mapped[str] = mapped_column(Text)  # a JSON object
+    recorded_at: Mapped[datetime] = mapped_column(DateTime)
+
+
+class AnswerRow(Base):
+    """What a study's test rows said, and how often they were asked."""
+
+    __tablename__ = "dampen_answers"
+    study_id: Mapped[int] = mapped_column(
+        ForeignKey(studies.c.study_id, ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    looks: Mapped[int] = mapped_column(Integer)
+    basis: Mapped[str] = mapped_column(Text)  # a JSON object: what the answer was made from
+    document: Mapped[str] = mapped_column(Text)  # a JSON object
+    made_at: Mapped[datetime] = mapped_column(DateTime)
+
+
 schema_version: Table = Base.metadata.tables["dampen_schema"]
 own_studies: Table = Base.metadata.tables["dampen_studies"]
 own_workers: Table = Base.metadata.tables["dampen_workers"]
 own_trials: Table = Base.metadata.tables["dampen_trials"]
+own_confirmations: Table = Base.metadata.tables["dampen_confirmations"]
+own_answers: Table = Base.metadata.tables["dampen_answers"]

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from storage.database import Database, reading, writing
 from storage.errors import StudyExistsError, StudyNameError, StudyNotFoundError
 from storage.schema import (
+    own_answers,
     own_studies,
     studies,
     study_directions,
@@ -38,6 +39,7 @@ class StudyRecord:
     settings: dict[str, Any]
     planned_trials: int
     created_at: datetime  # aware, UTC, by the database's clock
+    confirm: int = 0  # how many of the best trials are trained again once the budget is spent
 
 
 def create_study(
@@ -47,6 +49,7 @@ def create_study(
     settings: Mapping[str, Any],
     planned_trials: int,
     first_trials: Sequence[Mapping[str, Any]] = (),
+    confirm: int = 0,
 ) -> StudyRecord:
     """Makes a study that maximises one value, with its settings, in one transaction.
 
@@ -55,6 +58,7 @@ def create_study(
         settings: anything JSON can hold; returned unchanged by `load_study`.
         planned_trials: how many trials the study shall finish in total, at least 1.
         first_trials: parameters of the trials to begin with, as many as the budget has room for.
+        confirm: how many of the best trials `confirmations.py` is to wait for, at least 0.
 
     Raises:
         StudyNameError, StudyExistsError: and nothing was written.
@@ -64,7 +68,7 @@ def create_study(
     text = json.dumps(dict(settings))
     try:
         with writing(db) as connection:
-            study_id = _insert_study(connection, name, text, planned_trials)
+            study_id = _insert_study(connection, name, text, planned_trials, confirm)
             for number, params in enumerate(first_trials[:planned_trials]):
                 _enqueue(connection, study_id, number, params)
     except IntegrityError:
@@ -98,6 +102,18 @@ def set_planned_trials(db: Database, name: str, planned_trials: int) -> StudyRec
     return load_study(db, name)
 
 
+def set_confirm(db: Database, name: str, confirm: int) -> StudyRecord:
+    """Changes how many of a study's best trials are to be trained again, at least 0."""
+    record = load_study(db, name)
+    with writing(db) as connection:
+        connection.execute(
+            update(own_studies)
+            .where(own_studies.c.study_id == record.study_id)
+            .values(confirm=confirm)
+        )
+    return load_study(db, name)
+
+
 def load_records(connection: Connection, name: str | None = None) -> list[StudyRecord]:
     """Returns the studies launched by this project, oldest first; only `name` if it is given."""
     query = _select_records().order_by(own_studies.c.created_at, own_studies.c.study_id)
@@ -106,7 +122,9 @@ def load_records(connection: Connection, name: str | None = None) -> list[StudyR
     return [_record(row) for row in connection.execute(query)]
 
 
-def _insert_study(connection: Connection, name: str, settings: str, planned_trials: int) -> int:
+def _insert_study(
+    connection: Connection, name: str, settings: str, planned_trials: int, confirm: int
+) -> int:
     study_id: int = connection.execute(
         insert(studies).values(study_name=name).returning(studies.c.study_id)
     ).scalar_one()
@@ -116,14 +134,16 @@ def _insert_study(connection: Connection, name: str, settings: str, planned_tria
         )
     )
     # SQLite gives a deleted study's number away again, and a program that deletes without foreign
-    # keys leaves our row behind.
-    connection.execute(delete(own_studies).where(own_studies.c.study_id == study_id))
+    # keys leaves our rows behind.
+    for table in (own_studies, own_answers):
+        connection.execute(delete(table).where(table.c.study_id == study_id))
     connection.execute(
         insert(own_studies).values(
             study_id=study_id,
             settings=settings,
             planned_trials=planned_trials,
             created_at=utc_now(),
+            confirm=confirm,
         )
     )
     return study_id
@@ -150,6 +170,7 @@ def _select_records() -> Any:
         own_studies.c.settings,
         own_studies.c.planned_trials,
         own_studies.c.created_at,
+        own_studies.c.confirm,
     ).join_from(own_studies, studies)
 
 
@@ -160,6 +181,7 @@ def _record(row: Any) -> StudyRecord:
         settings=json.loads(row.settings),
         planned_trials=row.planned_trials,
         created_at=row.created_at.replace(tzinfo=UTC),
+        confirm=row.confirm,
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from postgresql import Server
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Under `-n 2`, one process runs the acceptance tests; no file is split."""
     for item in items:

@@ -22,6 +22,7 @@ from objectives.features.arrays import Array, ArrayFolder, Keep, in_memory, open
 from objectives.features.padding import shared_inputs, widen
 from objectives.features.preprocessing import Preprocessing, fit_preprocessing
 from objectives.hyperparameters import SCALINGS, Embedding, Inputs
+from objectives.splitting.refolding import refold
 from objectives.splitting.split import split_table
 from objectives.table.dataset import Table
 
@@ -99,17 +100,29 @@ class Prepared:
         return bool(2 * counts.min() * len(counts) < counts.sum())
 
 
-def prepare(table: Table, seed: int, folds: int = 1) -> Prepared:
+def prepare(table: Table, seed: int, folds: int = 1, *, refold_seed: int | None = None) -> Prepared:
     """Split the table by `seed`, fit each fold's preprocessing, and apply it; all in memory.
+
+    Args:
+        table: the table.
+        seed: of the split.
+        folds: 1 for a hold-out, or how many.
+        refold_seed: for other folds than the split's, with its test rows (`refolding`).
 
     Raises:
         DataError: too few rows of a class for the split, or no column of use.
     """
-    return _prepare(in_memory, table, seed, folds, None)
+    return _prepare(in_memory, table, seed, folds, refold_seed, None)
 
 
 def prepare_into(
-    folder: Path, table: Table, seed: int, folds: int = 1, *, watch: Watch | None = None
+    folder: Path,
+    table: Table,
+    seed: int,
+    folds: int = 1,
+    *,
+    refold_seed: int | None = None,
+    watch: Watch | None = None,
 ) -> Prepared:
     """Do as `prepare` does, with the arrays in `folder`; as `load_prepared` opens them.
 
@@ -120,9 +133,25 @@ def prepare_into(
         DataError: as for `prepare`.
     """
     with ArrayFolder(folder, _MARK) as files:
-        prepared = _prepare(files.keep, table, seed, folds, watch)
+        prepared = _prepare(files.keep, table, seed, folds, refold_seed, watch)
         files.complete(_description(prepared))
     return prepared
+
+
+def rows_for(
+    prepared: Prepared, k: int, table: Table, rows: npt.NDArray[np.int64], scaling: str
+) -> Array | dict[str, Array]:
+    """Return what the networks of fold k are fed for rows of the table, as `Part.inputs` does.
+
+    For rows that no fold holds: of the test rows nothing is prepared, so that nobody comes upon
+    them by chance.
+    """
+    fitted, inputs = prepared.folds[k].preprocessing, prepared.inputs
+    frame = table.frame.iloc[rows]
+    x = widen(fitted.transform(frame, scaling), inputs.n_features)
+    if not inputs.embeddings:
+        return x
+    return {"features": x, "codes": widen(fitted.codes(frame), len(inputs.embeddings))}
 
 
 def save_prepared(prepared: Prepared, folder: Path) -> None:
@@ -192,8 +221,12 @@ def _open_part(folder: Path, name: str, scalings: Sequence[str]) -> Part:
     )
 
 
-def _prepare(keep: Keep, table: Table, seed: int, folds: int, watch: Watch | None) -> Prepared:
+def _prepare(
+    keep: Keep, table: Table, seed: int, folds: int, refold_seed: int | None, watch: Watch | None
+) -> Prepared:
     split = split_table(table, seed, folds)
+    if refold_seed is not None:
+        split = refold(table, split, refold_seed)
     fitted = [fit_preprocessing(table.frame.iloc[t], table.schema) for t, _ in split.folds]
     making = _Making(keep, table, fitted, watch)
     return Prepared(

@@ -8,8 +8,8 @@ project is not installed. Inputs by raw column, each (n_rows, 1):
     categorical, datetime, text  string, "" where missing
 
 The output is the probability of each class, (n_rows, K) float32, in the order of the labels: the
-mean over the folds' networks. `model_card` describes the JSON file beside the model; next is
-`scoring`, which reads the two.
+mean over the networks, weighted where they are told to be. `model_card` describes the JSON file
+beside the model; next is `scoring`, which reads the two.
 """
 
 import json
@@ -23,7 +23,7 @@ import keras
 
 from objectives.errors import ModelFileError
 from objectives.features.preprocessing import Preprocessing
-from objectives.portable.graph import ENCODER, raw_model
+from objectives.portable.graph import ENCODER, Branch, raw_model
 from objectives.portable.input_names import input_names
 from objectives.portable.model_card import card_path, make_card
 from objectives.portable.onnx_file import write_onnx
@@ -38,7 +38,8 @@ def export_model(
     path: Path,
     *,
     card: Mapping[str, Any],
-    scaling: str = "standard",
+    scaling: str | Sequence[str] = "standard",
+    weights: Sequence[float] | None = None,
     form: str = "keras",
 ) -> None:
     """Write networks with their preprocessing to `path`, and the model card beside it.
@@ -47,14 +48,17 @@ def export_model(
     half of a model behind.
 
     Args:
-        networks: one a fold, stock Keras layers: features (n_rows, F), or {"features", "codes"},
-            to logits (n_rows, 1) for two classes and (n_rows, K) for more. F may be larger than
-            the preprocessing's features, and codes wider: what is missing is zeros on the right.
-        preprocessings: one a fold.
+        networks: one a fold, or those of several trials' folds, of stock Keras layers: features
+            (n_rows, F), or {"features", "codes"}, to logits (n_rows, 1) for two classes and
+            (n_rows, K) for more. F may be larger than the preprocessing's features, and codes
+            wider: what is missing is zeros on the right.
+        preprocessings: one a network; that of a fold may be there several times.
         path: ends in ".keras", in ".onnx", or in neither for a SavedModel, which is a folder; in
             an existing folder.
         card: what else the card says, in JSON types; must hold "target" and "labels".
-        scaling: of the numeric values that the networks were trained on, one of SCALINGS.
+        scaling: of the numeric values that the networks were trained on, one of SCALINGS; for all
+            or one a network.
+        weights: what each network counts in the mean, summing to 1; all alike unless told.
         form: one of FORMS.
 
     Raises:
@@ -62,11 +66,24 @@ def export_model(
             its preprocessing, or the form is not to be had for this model.
     """
     _check_path(path, form)
-    columns = tuple(dict.fromkeys(name for fold in preprocessings for name in fold.columns))
+    folds = list({id(fold): fold for fold in preprocessings}.values())
+    columns = tuple(dict.fromkeys(name for fold in folds for name in fold.columns))
     names = input_names(columns, reserved={ENCODER})
-    described = make_card(preprocessings, names, {**card, "scaling": scaling})
+    common = {"scaling": scaling} if isinstance(scaling, str) else {}
+    described = make_card(folds, names, {**card, **common})
     _check_networks(networks, preprocessings, len(described["labels"]))
-    model = raw_model(networks, preprocessings, scaling, names)
+    n = len(networks)
+    branches = [
+        Branch(network=network, preprocessing=preprocessing, scaling=of_one, weight=weight)
+        for network, preprocessing, of_one, weight in zip(
+            networks,
+            preprocessings,
+            [scaling] * n if isinstance(scaling, str) else scaling,
+            [1 / n] * n if weights is None else weights,
+            strict=True,
+        )
+    ]
+    model = raw_model(branches, names)
     text = json.dumps(described, indent=2, allow_nan=False) + "\n"
     write = {"keras": _write_keras, "savedmodel": _write_saved_model, "onnx": write_onnx}[form]
     _write_both(lambda beside: write(model, beside), path, text)

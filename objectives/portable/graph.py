@@ -3,10 +3,10 @@
     n   rows      k  values of numbers and dates      C  categorical columns      K  classes
 
 What the folds share is read once: numbers are joined, texts looked up among the levels of all
-folds, dates parsed (`portable_dates`). Then each fold repeats the formulas of its own
-preprocessing, operation by operation, and its network answers; the folds' probabilities are
-averaged. One operation serves all columns of a kind: many columns cost little more than one.
-`export` writes the model.
+folds, dates parsed (`date_graph`). Then each fold repeats the formulas of its own preprocessing,
+operation by operation, once for each scaling; the networks answer, and the mean of their
+probabilities is taken. One operation serves all columns of a kind: many columns cost little more
+than one. `export` writes the model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,23 +28,28 @@ ENCODER = "rows_to_probabilities"
 _BEYOND = float(np.finfo(np.float32).max)
 
 
-def raw_model(
-    networks: Sequence[keras.Model],
-    preprocessings: Sequence[Preprocessing],
-    scaling: str,
-    names: Mapping[str, str],
-) -> keras.Model:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Branch:
+    """A network, what it is fed by, and what it counts."""
+
+    network: keras.Model
+    preprocessing: Preprocessing  # of its fold
+    scaling: str  # of numeric values, one of SCALINGS
+    weight: float  # in the mean; the branches' sum to 1
+
+
+def raw_model(branches: Sequence[Branch], names: Mapping[str, str]) -> keras.Model:
     """Return a model from raw columns, each (n, 1), to probabilities (n, K) float32.
 
     It holds nothing but its inputs and one inner model: Keras wants the names within a model to be
     unique, so a column called like an operation ("divide") would collide with it otherwise.
 
     Args:
-        networks, preprocessings: one a fold.
-        scaling: of numeric values, one of SCALINGS.
+        branches: at least one.
         names: the model's input for each raw column.
     """
-    numeric = {column.name for fold in preprocessings for column in fold.numeric}
+    folds = list({id(each.preprocessing): each.preprocessing for each in branches}.values())
+    numeric = {column.name for fold in folds for column in fold.numeric}
     outer: dict[str, Any] = {}
     inner: dict[str, Any] = {}
     feeds: dict[str, Any] = {}
@@ -53,12 +58,9 @@ def raw_model(
         outer[name] = keras.Input(shape=(1,), dtype=dtype, name=name)
         inner[column] = keras.Input(shape=(1,), dtype=dtype, name=f"column_{i}")
         feeds[f"column_{i}"] = outer[name]
-    shared = _read(preprocessings, inner)
-    answers = [
-        _probabilities(network, preprocessing, scaling, shared, i)
-        for i, (network, preprocessing) in enumerate(zip(networks, preprocessings, strict=True))
-    ]
-    mean = answers[0] if len(answers) == 1 else keras.layers.Average()(answers)
+    fed = _Fed(_read(folds, inner))
+    answers = [_probabilities(branch, fed, i) for i, branch in enumerate(branches)]
+    mean = _weighted_mean(answers, [branch.weight for branch in branches])
     encoder = keras.Model({x.name: x for x in inner.values()}, mean, name=ENCODER)
     return keras.Model(outer, encoder(feeds))
 
@@ -96,13 +98,33 @@ def _read(preprocessings: Sequence[Preprocessing], inputs: Mapping[str, Any]) ->
     )
 
 
-def _probabilities(
-    network: keras.Model, preprocessing: Preprocessing, scaling: str, shared: _Shared, fold: int
-) -> Any:
-    """Return one fold's probabilities (n, K)."""
+class _Fed:
+    """Features and codes of each fold, made once however many networks are fed by them."""
+
+    def __init__(self, shared: _Shared) -> None:
+        self._shared = shared
+        self._features: dict[tuple[int, str], Any] = {}
+        self._codes: dict[int, Any] = {}
+
+    def features(self, branch: Branch) -> Any:
+        key = (id(branch.preprocessing), branch.scaling)
+        if key not in self._features:
+            self._features[key] = _features(branch.preprocessing, branch.scaling, self._shared)
+        return self._features[key]
+
+    def codes(self, branch: Branch) -> Any:
+        key = id(branch.preprocessing)
+        if key not in self._codes:
+            self._codes[key] = _codes(branch.preprocessing, self._shared)
+        return self._codes[key]
+
+
+def _probabilities(branch: Branch, made: _Fed, number: int) -> Any:
+    """Return one network's probabilities (n, K)."""
+    network = branch.network
     inputs = {tensor.name: tensor for tensor in network.inputs}
     n_features = network.inputs[0].shape[1] if len(inputs) == 1 else inputs["features"].shape[1]
-    features, codes = _features(preprocessing, scaling, shared), _codes(preprocessing, shared)
+    features, codes = made.features(branch), made.codes(branch)
     rows = codes if features is None else features
     fed: Any = _padded(features, n_features, rows, "float32")
     if len(inputs) > 1:
@@ -110,15 +132,23 @@ def _probabilities(
             "features": fed,
             "codes": _padded(codes, inputs["codes"].shape[1], rows, "int32"),
         }
-    # Every fold's network has the same name: in a model of its own it may keep it.
+    # Every network has the same name: in a model of its own it may keep it.
     own: Any = keras.Input((n_features,), name="features")
     if len(inputs) > 1:
         codes = keras.Input((inputs["codes"].shape[1],), dtype="int32", name="codes")
         own = {"features": own, "codes": codes}
-    logits = keras.Model(own, network(own), name=f"fold_{fold}")(fed)
+    logits = keras.Model(own, network(own), name=f"fold_{number}")(fed)
     if logits.shape[1] > 1:
         return ops.softmax(logits, axis=1)
     return _joined([ops.sigmoid(ops.negative(logits)), ops.sigmoid(logits)])
+
+
+def _weighted_mean(answers: Sequence[Any], weights: Sequence[float]) -> Any:
+    """Return the sum of the answers, (n, K) each, times their weights."""
+    if len(answers) == 1:
+        return answers[0]
+    stacked = ops.stack(list(answers), axis=1)  # (n, branches, K)
+    return ops.sum(ops.multiply(stacked, _row(weights)[:, None]), axis=1)
 
 
 def _features(preprocessing: Preprocessing, scaling: str, shared: _Shared) -> Any:

@@ -1,5 +1,5 @@
 """Which rows train, which validate and which wait.
 
 `split.py` decides, `duplicates.py` says which rows belong together, and `dealing.py` deals groups
-out whole.
+out whole. `refolding.py` deals all but the test rows out anew.
 """

@@ -22,7 +22,10 @@ import pytest
 
 STUDY = "rooks"
 N_TRIALS = 12
-LAUNCH = ("launch", "--study", STUDY, "--seed", "3", "--max-epochs", "10", "--folds", "1")
+LAUNCH = (
+    *("launch", "--study", STUDY, "--seed", "3", "--max-epochs", "10", "--folds", "1"),
+    *("--confirm", "0"),
+)
 FINISHED = ("COMPLETE", "PRUNED", "FAIL")
 
 
@@ -205,7 +208,7 @@ def searches(
             mixed,
             mixed.start(
                 *("launch", "mixed.csv", "--target", "bought", "--study", "mixed"),
-                *("--trials", "4", "--max-epochs", "15"),
+                *("--trials", "4", "--max-epochs", "15", "--confirm", "0"),
             ),
         ),
     }

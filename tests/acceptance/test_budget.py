@@ -8,7 +8,9 @@ if TYPE_CHECKING:
 
 
 def test_two_workers_finish_exactly_the_planned_number(folder: "Folder") -> None:
-    found = folder.json("launch", "--trials", "11", "--workers", "2", "--max-epochs", "6")
+    found = folder.json(
+        "launch", "--trials", "11", "--workers", "2", "--max-epochs", "6", "--confirm", "0"
+    )
     assert found["state"] == "finished"
     assert [trial.number for trial in folder.trials()] == list(range(11))
     assert {trial.state for trial in folder.trials()} <= {"COMPLETE", "PRUNED"}

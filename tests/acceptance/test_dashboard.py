@@ -72,6 +72,25 @@ def page(browser: "Browser") -> "Iterator[Page]":
 
 
 @pytest.fixture(scope="module")
+def drawn(
+    whole: "Whole", tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple["Folder", str]]:
+    """A dashboard of a study whose best trial was drawn, and of whose trials one collapsed."""
+    folder = whole.folder.copy(tmp_path_factory.mktemp("drawn") / "copy")
+    best = whole.document["best"]["number"]
+    done = folder.run("show", "rooks", "--trial", str(best), "--pictures")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("Drew roc_curve.png, confusion_matrix.png and learning_curve.png")
+    folder.query(
+        "UPDATE trial_user_attributes SET value_json = '\"collapsed\"' WHERE key = 'verdict' "
+        "AND trial_id = (SELECT trial_id FROM trials WHERE number = ?)",
+        (best + 1) % 12,
+    )
+    with _dashboard(folder) as (_, address):
+        yield folder, address
+
+
+@pytest.fixture(scope="module")
 def link(whole: "Whole") -> Iterator[str]:
     """What a read-only dashboard prints that others on the network can reach."""
     with _dashboard(whole.folder, "--host", "0.0.0.0", "--read-only") as (_, link):
@@ -97,6 +116,57 @@ def test_browser_shows_the_best_trial_and_keeps_a_note(
         page.get_by_text("Success to save the note").wait_for()
     assert said == []
     assert "promising" in str(folder.query("SELECT value_json FROM study_system_attributes"))
+
+
+def test_browser_shows_what_became_of_the_study_and_of_a_trial(
+    whole: "Whole", drawn: tuple["Folder", str], page: "Page"
+) -> None:
+    number = whole.document["best"]["number"]
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(error.message))
+    folder, address = drawn
+    study = f"{address}/dashboard/studies/1"
+    page.goto(study)
+    for title in ("Learning curves of the best trials", f"ROC of the best trial ({number})"):
+        page.get_by_text(title).wait_for(timeout=30_000)
+
+    page.goto(f"{study}/note")
+    page.get_by_role("heading", name="rooks", exact=True).wait_for(timeout=30_000)
+    note = page.inner_text("body")
+    for text in ("finished: 12 of 12 trials", "healthy", "dampen resume rooks"):
+        assert text in note
+
+    page.goto(f"{study}/trials?numbers={number}")
+    page.get_by_text("called benign").wait_for(timeout=30_000)
+    figures = folder.json("show", "rooks", "--trial", str(number))
+    note = page.inner_text("body")
+    assert f"{figures['verdict']}: {figures['evidence']}" in note
+    (tn, fp), (fn, tp) = figures["metrics"]["confusion_matrix"]
+    rows = [row.inner_text().split() for row in page.get_by_role("row").all()]
+    assert ["truly", "malignant", str(tn), str(fp)] in rows
+    assert ["truly", "benign", str(fn), str(tp)] in rows
+    for name in ("roc_curve.png", "confusion_matrix.png", "learning_curve.png"):
+        picture = page.get_by_alt_text(name)
+        picture.wait_for()
+        assert picture.evaluate("image => image.complete && image.naturalWidth") > 300
+    page.get_by_label("show artifact table").click()
+    page.get_by_role("columnheader", name="validation_roc_auc").wait_for()
+    assert said == []
+
+
+def test_browser_filters_trials_by_verdict(drawn: tuple["Folder", str], page: "Page") -> None:
+    _, address = drawn
+    page.goto(f"{address}/dashboard/studies/1/smartSelection")
+    heading = page.get_by_role("columnheader", name="UserAttribute verdict")
+    heading.wait_for(timeout=30_000)
+    assert page.get_by_role("cell", name="collapsed").count() == 1
+    assert page.get_by_role("cell", name="healthy").count() > 1
+    heading.get_by_role("button").nth(1).click()
+    page.get_by_role("menuitem", name="healthy").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("cell", name="healthy").first.wait_for(state="detached")
+    assert page.get_by_role("cell", name="collapsed").count() == 1
 
 
 def test_browser_without_the_token_reads_what_to_do(link: str, page: "Page") -> None:

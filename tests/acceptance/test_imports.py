@@ -1,6 +1,7 @@
 """Commands that do not train never load what trains, and the help loads next to nothing."""
 
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,18 +35,20 @@ def test_help_loads_nothing_heavy(folder: "Folder", arguments: tuple[str, ...]) 
     assert loaded & heavy <= {"rich"}, "typer may load rich; nothing else"
 
 
-def test_commands_that_do_not_train_load_no_tensorflow(whole: "Whole") -> None:
+def test_commands_that_do_not_train_load_no_tensorflow(whole: "Whole", tmp_path: Path) -> None:
     commands = [
         ["studies"],
         ["show", "rooks"],
         ["show", "rooks", "--trial", "0"],
+        ["show", "rooks", "--trial", "0", "--pictures"],
         ["explain", "rooks"],
         ["resume", "rooks"],
     ]
     script = f"import sys\nfor arguments in {commands}:\n    sys.argv[1:] = arguments\n" + (
         textwrap.indent(SCRIPT, "    ")
     )
-    assert not _loaded(whole.folder, script) & {"tensorflow", "keras"}
+    folder = whole.folder.copy(tmp_path / "copy")
+    assert not _loaded(folder, script) & {"tensorflow", "keras"}
 
 
 def test_dashboard_loads_no_tensorflow(whole: "Whole") -> None:

@@ -28,7 +28,7 @@ def run_in_process(**settings: Any) -> Study:
         mock.patch.object(search.worker, "_watch_lifeline"),
         mock.patch.dict(os.environ, DAMPEN_STORAGE=settings["storage"]),
     ):
-        return launch(workers=1, folds=1, progress=False, **settings)
+        return launch(workers=1, folds=1, confirm=0, progress=False, **settings)
 
 
 def _work_here(db: Database, orders: Orders, watch: Callable[[StudySummary], None]) -> None:

@@ -2,9 +2,9 @@
 
 Every file is launched as a newcomer would, with its target's name and nothing else. The best trial
 is exported, and the exported model scores the raw test rows. Logistic regression and
-HistGradientBoosting, as scikit-learn has them (one-hot or ordinal categories, medians for gaps),
-are fitted on the training rows of each fold, as the networks are, and their folds' probabilities
-are averaged, as the networks' are: all three have seen the same rows. Nothing is tuned to a table.
+HistGradientBoosting (`objectives/baselines.py`) are fitted on the training rows of each fold, as
+the networks are, and their folds' probabilities are averaged, as the networks' are: all three have
+seen the same rows. Nothing is tuned to a table.
 
 How to run, from the root of the repository:
 
@@ -27,16 +27,12 @@ import numpy as np
 import pandas as pd
 from machine import print_machine, print_table
 from numpy.typing import NDArray
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.pipeline import Pipeline
 
 from objectives.assessment.assessment import assess
 from objectives.assessment.comparison import compare_roc_auc
+from objectives.baselines import boosting, fit_and_predict, logistic
 from objectives.portable.scoring import predict
 from objectives.splitting.split import Split, split_table
 from objectives.table.dataset import Table, read_table
@@ -91,12 +87,12 @@ def _measure(path: Path, options: argparse.Namespace) -> list[str]:
         model = Path(folder) / "model.keras"
         export(study.name, model, storage=study.url)
         network = _scored(model, path, table, split)
-    others = [_baseline(make, table, split) for make in (_logistic, _boosting)]
+    others = [_baseline(make, table, split) for make in (logistic, boosting)]
     y = table.y[split.test]
-    tests = [network, *(test for _, test in others)]
-    areas = [assess(y, _seen(p)).roc_auc for p in tests]
+    tests = [_seen(network), *(test for _, test in others)]
+    areas = [assess(y, p).roc_auc for p in tests]
     better = max((1, 2), key=lambda i: areas[i].value)
-    difference = compare_roc_auc(y, _seen(network), _seen(tests[better])).difference
+    difference = compare_roc_auc(y, tests[0], tests[better]).difference
     return [
         path.stem,
         f"{len(table.y):,}",
@@ -116,51 +112,20 @@ def _scored(model: Path, path: Path, table: Table, split: Split) -> Probabilitie
 
 
 def _baseline(
-    make: Callable[[Table], Any], table: Table, split: Split
+    make: Callable[[Table], Pipeline], table: Table, split: Split
 ) -> tuple[float, Probabilities]:
     """Return the mean validation ROC-AUC of the folds and the mean of their test probabilities."""
-    areas, tests = [], []
-    for train, validation in split.folds:
-        model = make(table).fit(table.frame.iloc[train], table.y[train])
-        p = model.predict_proba(table.frame.iloc[validation])
-        areas.append(roc_auc_score(table.y[validation], _seen(p), multi_class="ovr"))
-        tests.append(model.predict_proba(table.frame.iloc[split.test]))
-    return float(np.mean(areas)), np.mean(tests, axis=0)
+    found = fit_and_predict(make, table, split.folds, split.test)
+    areas = [
+        roc_auc_score(table.y[rows], p, multi_class="ovr")
+        for (_, rows), p in zip(split.folds, found.validation, strict=True)
+    ]
+    return float(np.mean(areas)), found.test
 
 
 def _seen(p: Probabilities) -> Probabilities:
     """Return (n,) of the positive class where there are two, else (n, K)."""
     return p[:, 1] if p.shape[1] == 2 else p
-
-
-def _kinds(table: Table) -> tuple[list[str], list[str]]:
-    numbers = [c.name for c in table.schema.used if c.kind in ("numeric", "datetime")]
-    return numbers, [c.name for c in table.schema.used if c.name not in numbers]
-
-
-def _logistic(table: Table) -> Any:
-    numbers, texts = _kinds(table)
-    levels = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=5)
-    columns = make_column_transformer(
-        (make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), numbers),
-        (levels, texts),
-    )
-    return make_pipeline(columns, LogisticRegression(max_iter=2_000))
-
-
-def _boosting(table: Table) -> Any:
-    numbers, texts = _kinds(table)
-    codes = OrdinalEncoder(
-        handle_unknown="use_encoded_value",
-        unknown_value=np.nan,
-        encoded_missing_value=np.nan,
-        max_categories=250,
-    )
-    columns = make_column_transformer((codes, texts), ("passthrough", numbers))
-    categorical = [i < len(texts) for i in range(len(texts) + len(numbers))]
-    return make_pipeline(
-        columns, HistGradientBoostingClassifier(categorical_features=categorical, random_state=0)
-    )
 
 
 if __name__ == "__main__":

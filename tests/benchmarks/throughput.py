@@ -132,6 +132,7 @@ def _ours(workers: int, name: str, folder: Path, seed: int, options: argparse.Na
         locate(name, folder),
         storage=url,
         trials=options.trials,
+        confirm=0,
         workers=workers,
         seed=seed,
         pruner="none",

@@ -124,6 +124,7 @@ class Place:
         """Starts a study of short trials, as most faults meet it."""
         return self.start(
             *("launch", "--study", STUDY, "--trials", str(trials), "--workers", str(workers)),
+            *("--confirm", "0"),
             *("--max-epochs", "5", "--folds", "1"),
         )
 

@@ -12,7 +12,7 @@ import numpy as np
 from .figures import Figures
 from .place import Place, Trial, wait_for
 
-WEIGHTS = "weights.npz"
+WEIGHTS, CURVE = "weights.npz", "learning_curve.csv"
 GIVEN_UP = "given up after 3 attempts"
 
 
@@ -98,7 +98,7 @@ def _check_evaluations(trials: list[Trial]) -> None:
 
 
 def _check_artifacts(place: Place, trials: list[Trial]) -> None:
-    """Every file on record has its bytes, and every complete trial has readable weights."""
+    """Every file on record has its bytes; every trial its curve and note, complete ones weights."""
     files: dict[int, list[str]] = {}
     for number, record in place.query(
         "SELECT t.number, a.value_json FROM trials t JOIN trial_system_attributes a "
@@ -108,8 +108,20 @@ def _check_artifacts(place: Place, trials: list[Trial]) -> None:
         files.setdefault(number, []).append(meta["filename"])
         file = place.artifacts / meta["artifact_id"]
         assert file.is_file(), f"trial {number} has a file on record and no bytes"
-        with np.load(file, allow_pickle=False) as stored:
-            assert [stored[name] for name in stored.files], f"no arrays in a file of trial {number}"
+        if meta["filename"] == WEIGHTS:
+            with np.load(file, allow_pickle=False) as stored:
+                assert [stored[name] for name in stored.files], f"no arrays of trial {number}"
+    noted = {
+        number
+        for (number,) in place.query(
+            "SELECT t.number FROM trials t JOIN study_system_attributes a ON a.study_id = "
+            "t.study_id AND a.key = 'dashboard:' || t.trial_id || ':note_str:0'"
+        )
+    }
     for trial in trials:
+        kept = sorted(files.get(trial.number, []))
         if trial.state == "COMPLETE":
-            assert files.get(trial.number) == [WEIGHTS], trial
+            assert kept == [CURVE, WEIGHTS], trial
+        if trial.state in ("COMPLETE", "PRUNED"):
+            assert CURVE in kept, trial
+            assert trial.number in noted, trial

@@ -76,6 +76,31 @@ def test_the_folds_of_many_classes_are_averaged_whatever_columns_each_uses(tmp_p
     assert (got["label"] == np.array(THREE["labels"])[wanted.argmax(axis=1)]).all()
 
 
+def test_an_ensemble_is_the_weighted_mean_of_networks_of_two_scalings(tmp_path: Path) -> None:
+    frame = raw_rows(900)
+    folds = [fit(frame.iloc[:450]), fit(frame.iloc[450:])]
+    trials = [[small_network(fold, seed=2 * t + k) for k, fold in enumerate(folds)] for t in (0, 1)]
+    path = tmp_path / "model.keras"
+    export_model(
+        [network for networks in trials for network in networks],
+        [*folds, *folds],
+        path,
+        card=CARD,
+        scaling=["standard", "standard", "quantile", "quantile"],
+        weights=[0.4, 0.4, 0.1, 0.1],
+    )
+    new = raw_rows(seed=1)
+    first, second = (
+        trained_probabilities(networks, folds, new, scaling)
+        for networks, scaling in zip(trials, ("standard", "quantile"), strict=True)
+    )
+    assert np.abs(first - second).max() > 0.1
+    got = probabilities(predict(path, new))
+    assert np.abs(got - (0.8 * first + 0.2 * second)).max() < 1e-5
+    card = read_card(path)
+    assert card["folds"] == len(card["features"]) == 2, "each fold is described once"
+
+
 CELLS = st.one_of(st.none(), st.text(max_size=6), st.floats(), st.integers(-(2**70), 2**70))
 
 

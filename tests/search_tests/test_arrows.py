@@ -24,6 +24,8 @@ TRAINS = {
     "objectives/programs.py",
     "objectives/portable/scoring.py",
     "objectives/training.py",
+    "search/confirming_worker.py",
+    "search/evaluation.py",
     "search/exporting.py",
     "search/predicting.py",
     "search/trial.py",

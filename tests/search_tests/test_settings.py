@@ -94,6 +94,7 @@ def test_least_values_are_accepted() -> None:
         ("trials", -3, 1),
         ("trials", 2.0, 1),
         ("trials", True, 1),
+        ("confirm", -1, 0),
         ("max_epochs", 0, 1),
         ("patience", 0, 1),
         ("workers", 0, 1),

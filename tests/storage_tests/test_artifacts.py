@@ -10,7 +10,13 @@ import pytest
 from optuna.artifacts import FileSystemArtifactStore, download_artifact, get_all_artifact_meta
 from optuna.trial import TrialState
 
-from storage.artifacts import artifact_path, find_artifact, read_artifact, save_artifact
+from storage.artifacts import (
+    StoredFile,
+    artifact_path,
+    find_artifact,
+    read_artifact,
+    save_artifact,
+)
 from storage.claims import Claim, claim_trial
 from storage.database import Database
 from storage.errors import ArtifactError, ClaimLostError
@@ -80,8 +86,8 @@ def test_file_is_whole_before_it_is_recorded(
 ) -> None:
     seen: list[bytes] = []
 
-    def look(connection: object, trial_id: int, artifact_id: str, *rest: object) -> None:
-        seen.append((db.artifacts / artifact_id).read_bytes())
+    def look(connection: object, trial_id: int, file: StoredFile) -> None:
+        seen.append((db.artifacts / file.artifact_id).read_bytes())
         raise KeyboardInterrupt
 
     monkeypatch.setattr("storage.artifacts._record", look)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
+from storage.artifacts import read_artifact
 from storage.claims import Claim, claim_trial
 from storage.database import Database
-from storage.errors import ClaimLostError
+from storage.errors import ArtifactError, ClaimLostError
 from storage.evaluations import finish_trial, read_evaluation, read_evaluations
 from storage.resume import reclaim_orphans
 from storage.studies import StudyRecord
@@ -151,6 +152,34 @@ def test_late_result_of_a_reclaimed_trial_is_refused_whole(
         )
     assert query("SELECT evaluation FROM dampen_trials") == [(None,)]
     assert query("SELECT * FROM trial_user_attributes") == []
+
+
+def test_files_come_with_the_value_and_leave_with_a_refusal(
+    db: Database, study: StudyRecord, claim: Claim
+) -> None:
+    given: dict[str, Any] = {"evaluation": {}, "learning_curve": [], "attributes": {}}
+    finish_trial(db, claim, **_COMPLETE, **given, files={"curve.csv": b"1", "b.csv": b"2"})
+    assert read_artifact(db, claim.trial_id, "curve.csv") == b"1"
+    assert len(list(db.artifacts.iterdir())) == 2
+    with pytest.raises(ClaimLostError, match="it is COMPLETE"):
+        finish_trial(db, claim, **_COMPLETE, **given, files={"curve.csv": b"late"})
+    assert sorted(path.read_bytes() for path in db.artifacts.iterdir()) == [b"1", b"2"]
+
+
+def test_trial_goes_on_when_its_file_cannot_be_written(db: Database, claim: Claim) -> None:
+    db.artifacts.write_text("in the way of the folder")
+    with pytest.raises(ArtifactError):
+        finish_trial(
+            db,
+            claim,
+            **_COMPLETE,
+            evaluation={},
+            learning_curve=[],
+            attributes={},
+            note="note",
+            files={"curve.csv": b"1"},
+        )
+    assert db.optuna.get_trial(claim.trial_id).state == TrialState.RUNNING
 
 
 def test_deleted_trial_takes_no_evaluation(db: Database, study: StudyRecord, claim: Claim) -> None:

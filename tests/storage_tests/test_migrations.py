@@ -10,7 +10,9 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy import inspect
 
+from storage.answers import read_answer
 from storage.claims import claim_trial
+from storage.confirmations import read_confirmations
 from storage.database import Database, close, open_database, reading
 from storage.evaluations import read_evaluations
 from storage.progress import summarise_study
@@ -77,6 +79,24 @@ def test_old_study_goes_on(old: Path) -> None:
     trial = db.optuna.get_trial(claim.trial_id)
     assert trial.state == TrialState.RUNNING
     assert summarise_study(db, "rooks").counts.finished == before.counts.finished
+    close(db)
+
+
+def test_what_was_confirmed_and_answered_is_still_there(old: Path) -> None:
+    with closing(sqlite3.connect(old)) as connection:
+        ((version,),) = connection.execute("SELECT version FROM dampen_schema")
+    db = open_database(f"sqlite:///{old}", create=False)
+    if version < 3:  # of which no study was confirmed
+        assert load_study(db, "rooks").confirm == 0
+    else:
+        record = load_study(db, "pawns")
+        confirmations = read_confirmations(db, record.study_id)
+        assert len(confirmations) == 2 * record.confirm == 2
+        answer = read_answer(db, record.study_id)
+        assert answer is not None
+        assert answer.looks == 1
+        assert answer.document["winner"]["trial"] == confirmations[0].number
+        assert summarise_study(db, "pawns").state == "finished"
     close(db)
 
 

@@ -1,0 +1,36 @@
+"""How much each hyperparameter mattered."""
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+
+from search.report.pictures.canvas import INK, NETWORK, SOFT, canvas, picture, plain
+
+_PENALTIES = ("dropout", "use_l1", "l1", "use_l2", "l2")
+
+
+@picture
+def draw_importances(importances: Mapping[str, float]) -> Figure:
+    """Return the share of each hyperparameter as a bar, largest first.
+
+    Regularisation is in colour, architecture and training are not.
+
+    Args:
+        importances: shares that sum to about 1, by parameter.
+    """
+    ranked = sorted(importances.items(), key=lambda item: item[1])
+    figure, axes = canvas(0.35 + 0.24 * max(1, len(ranked)))
+    names = [plain(name, 20) for name, _ in ranked]
+    shares = [share for _, share in ranked]
+    inks = [NETWORK if name in _PENALTIES else SOFT for name, _ in ranked]
+    axes.barh(range(len(ranked)), shares, height=0.62, color=inks)
+    for i, share in enumerate(shares):
+        axes.annotate(
+            f"{share:.0%}", (share, i), xytext=(4, 0), textcoords="offset points", va="center"
+        )
+    axes.set_yticks(range(len(ranked)), names)
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.set(xlim=(0, max([*shares, 0.01]) * 1.15), xticks=[], ylim=(-0.6, len(ranked) - 0.4))
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    return figure
