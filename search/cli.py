@@ -441,6 +441,7 @@ def export(
     storage: Storage = None,
 ) -> None:
     """Write a trained model that takes the raw table."""
+    from objectives.portable.model_card import card_path
     from search import exporting
     from search.errors import SettingError
 
@@ -451,7 +452,7 @@ def export(
         what = f"the ensemble of {len(weights)} trials"
     else:
         what = f"trial {exporting.export(study, output, trial=trial, form=form, storage=storage)}"
-    card = output.with_suffix(".json")
+    card = card_path(output)
     typer.echo(f"Wrote {what} of {study} to {output}, and its model card to {card}", err=True)
 
 

@@ -17,6 +17,7 @@ from objectives.table.dataset import Table, read_table
 from objectives.table.inspection import Remark, inspect_table
 from objectives.table.roles import Roles
 from search.errors import SettingError
+from search.settings import check_whole
 
 SECONDS_BETWEEN_LINES = 5.0  # of a long read that nobody watches on a terminal
 
@@ -62,6 +63,8 @@ def inspect(
         objectives.errors.DataError: the table cannot serve.
         SettingError: folds do not go together with --time.
     """
+    check_whole("--seed", seed, 0)
+    check_whole("--folds", 1 if folds is None else folds, 1)
     with_time = roles.time is not None
     if with_time and folds is not None and folds > 1:
         raise SettingError(

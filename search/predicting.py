@@ -4,6 +4,7 @@ Loads TensorFlow. Batches are written as they come, so neither file has to fit i
 """
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,13 @@ def predict_file(model: Path, data: Path, output: Path) -> Predicted:
             f"predictions must go into an existing folder; `{output.parent}` is none. "
             "Make the folder, or choose another with -o."
         )
+    if output.is_dir() or output.resolve() == Path(data).resolve():
+        what = "a folder" if output.is_dir() else "the table that is to be scored"
+        raise DataError(
+            f"predictions must go into a file of their own; `{output}` is {what}. "
+            "Choose another with -o."
+        )
+    output = output.resolve()  # a link stays one
     load_tensorflow()
     from objectives.portable.remarks import Remarks
     from objectives.portable.scoring import predict_batches
@@ -48,7 +56,11 @@ def predict_file(model: Path, data: Path, output: Path) -> Predicted:
             for batch in batches:
                 batch.to_csv(file, index=False, header=rows == 0)
                 rows += len(batch)
-        beside.replace(output)
+        if output.is_file() or not output.exists():
+            beside.replace(output)
+        else:  # a device or a pipe
+            with beside.open("rb") as file, output.open("wb") as device:
+                shutil.copyfileobj(file, device)
     finally:
         beside.unlink(missing_ok=True)
     return Predicted(rows=rows, notes=remarks.notes())

@@ -121,10 +121,15 @@ def check_choices(
         ("--seed", seed, 0),
         ("--folds", 1 if folds is None else folds, 1),
     ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise SettingError(f"{option} must be a whole number of at least {least}; got {value}.")
+        check_whole(option, value, least)
     check_sampler(sampler)
     check_pruner(pruner)
+
+
+def check_whole(option: str, value: int, least: int) -> None:
+    """Raise SettingError unless the value of an option is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SettingError(f"{option} must be a whole number of at least {least}; got {value}.")
 
 
 def installed_versions() -> dict[str, str]:

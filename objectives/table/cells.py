@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 # What people type into a cell of a numeric column when they have no number. In a categorical
 # column the same words stay levels of their own.
-NUMBER_BLANKS = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
+NUMBER_BLANKS = frozenset({"", "?", "na", "n/a", "#n/a", "<na>", "nan", "null", "none"})
 
 # A whole number however a program wrote it: 3, +3, 3.0, 3.000e+00, 3.0E0. A bare exponent without
 # its sign is more often part of a code, such as 1e5.

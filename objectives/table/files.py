@@ -98,10 +98,13 @@ def _csv_batches(
         "encoding": dialect.encoding,
         "skipinitialspace": True,
         "dtype": str,
+        # Only an empty cell is empty: None, NA and nan may be levels of their own (`cells`).
+        "keep_default_na": False,
+        "na_values": [""],
     }
     with open_bytes(path, dialect.gzip) as file:
         # pandas would rename the second of two equal names and go on.
-        header = pd.read_csv(file, header=None, nrows=1, keep_default_na=False, **form)
+        header = pd.read_csv(file, header=None, nrows=1, **{**form, "na_values": []})
         check_unique([name for name in map(str, header.iloc[0]) if name != ""])
     wanted = None if columns is None else set(columns).__contains__
     with (

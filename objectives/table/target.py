@@ -28,6 +28,9 @@ Int64 = npt.NDArray[np.int64]
 AFFIRMING = frozenset({"1", "true", "t", "yes", "y", "positive", "pos", "+"})
 DENYING = frozenset({"0", "false", "f", "no", "n", "negative", "neg", "-"})
 
+# Words that say that a label is not known. "None" is none of them: it may be a grade.
+NO_LABELS = frozenset({"na", "n/a", "#n/a", "<na>", "nan", "null", "?"})
+
 # Above this many different numbers, the target is taken for a measured quantity.
 MAX_NUMERIC_CLASSES = 20
 MAX_CLASSES = 100
@@ -85,6 +88,9 @@ def _numbers(column: pd.Series) -> tuple[tuple[str, ...], Int64]:
 def _texts(column: pd.Series) -> tuple[tuple[str, ...], Int64]:
     cut = [str(level).strip() for level in column.cat.categories]
     labels = sorted(set(cut) - {""})
+    known = [label for label in labels if label.casefold() not in NO_LABELS]
+    if len(known) > 1:  # otherwise one of the words may be a class
+        labels = known
     place = {label: i for i, label in enumerate(labels)}
     places = np.array([place.get(label, -1) for label in cut] + [-1], dtype=np.int64)
     return tuple(labels), places[column.cat.codes.to_numpy()]
