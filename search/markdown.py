@@ -42,9 +42,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool
 
 def _spaced(row: Sequence[str]) -> list[str]:
     """Return the cells set apart, since the dashboard draws them side by side without a gap."""
-    return [
-        f"{_GAP}{cell}" if i and not cell.startswith("---") else cell for i, cell in enumerate(row)
-    ]
+    first, *others = row
+    return [first, *(f"{_GAP}{cell}" if cell else "" for cell in others)]
 
 
 def code(lines: Sequence[str]) -> str:

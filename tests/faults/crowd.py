@@ -67,7 +67,7 @@ def _browse(place: Place, search: Command, address: str, logs: "_Logs") -> Count
     ):
         page = browser.new_page()
         page.on("response", lambda response: statuses.update([response.status]))
-        version = 0
+        version = 1  # of the note that the search wrote
         while search.running:
             for view in ("", "/trials", "/analytics"):
                 logs.look()
