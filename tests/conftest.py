@@ -7,20 +7,28 @@ import importlib.util
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from postgresql import Server
 
+ACCEPTANCE = "tests/acceptance/"
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under `-n 2`, one process runs the acceptance tests; no file is split."""
-    for item in items:
-        group = "acceptance" if "acceptance" in item.path.parts else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+class ByFile(LoadScopeScheduling):
+    """Deals the tests out to processes: those of a file together, the acceptance tests too."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return ACCEPTANCE if file.startswith(ACCEPTANCE) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Keep what makes a study for a whole file, or folder, from making it once a process."""
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
