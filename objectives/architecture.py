@@ -1,8 +1,9 @@
 """What two trials share when they share a program.
 
-Shapes, layers, activations and the kind of optimizer are compiled into a program; dropout rates,
-L1 and L2 strengths, the learning rate and seeds are variables it reads. `architecture_key` keeps
-the first and forgets the second. Next: `objectives/engine.py`, which compiles.
+Shapes, layers, activations and the kind of optimizer are compiled into a program; rates of dropout
+and noise, L1, L2 and max-norms, decay, clipping, the learning rate and seeds are variables it
+reads. `architecture_key` keeps the first and forgets the second. Next: `objectives/strengths.py`,
+which holds those, and `objectives/engine.py`, which compiles.
 """
 
 import json
@@ -12,8 +13,19 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+# Optimizers whose update of one weight looks at no other weight. Their weights can lie in one
+# vector, which turns a dozen small operations a variable into a dozen large ones a step.
+ELEMENTWISE = frozenset(
+    ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD"]
+)
+
 PENALTIES = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
 NAMED = ("name", "keras_history", "input_layers", "output_layers")  # where layers' names stand
+VARIABLE = {
+    ("layers", "Dropout"): "rate",
+    ("layers", "GaussianNoise"): "stddev",
+    ("constraints", "MaxNorm"): "max_value",
+}
 COMPILED_IN = ("activity_regularizer", "layer")  # a penalty of outputs, a wrapped layer
 
 
@@ -55,6 +67,35 @@ class VariableDropout(keras.layers.Layer):
         """Dropout keeps every shape."""
         return input_shape
 
+    def take(self, stock: keras.layers.Dropout) -> None:
+        """Take the rate of a stock layer."""
+        self.rate.assign(stock.rate)
+
+
+class VariableNoise(keras.layers.Layer):
+    """`keras.layers.GaussianNoise` whose standard deviation is a variable."""
+
+    def __init__(self, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.stddev = tf.Variable(0.0, trainable=False, dtype=tf.float32)
+        self.seed_generator = keras.random.SeedGenerator(0)
+        self.supports_masking = True
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Add noise while training. (batch, ...) -> (batch, ...)."""
+        if not training:
+            return inputs
+        seed = tf.cast(self.seed_generator.next(), tf.int32)
+        return inputs + self.stddev * tf.random.stateless_normal(tf.shape(inputs), seed)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Noise keeps every shape."""
+        return input_shape
+
+    def take(self, stock: keras.layers.GaussianNoise) -> None:
+        """Take the standard deviation of a stock layer."""
+        self.stddev.assign(stock.stddev)
+
 
 def penalties(model: keras.Model) -> list[tuple[float, float] | None]:
     """Return (L1, L2) of each trainable variable; None where it has no such penalty."""
@@ -70,11 +111,20 @@ def penalties(model: keras.Model) -> list[tuple[float, float] | None]:
     return found
 
 
-def trainable_copy(model: keras.Model) -> keras.Model:
-    """Return a copy whose dropout rates are variables and whose L1 and L2 the engine adds itself.
+def max_norms(model: keras.Model) -> list[tuple[float, int | list[int]] | None]:
+    """Return (largest norm, axis) of each trainable variable; None where it has no such bound."""
+    constraints = [variable.constraint for variable in model.trainable_variables]
+    return [
+        (float(each.max_value), each.axis) if type(each) is keras.constraints.MaxNorm else None
+        for each in constraints
+    ]
 
-    A subclassed model cannot be copied layer by layer: it is returned as it is, its dropout rates
-    and penalties compiled in.
+
+def trainable_copy(model: keras.Model) -> keras.Model:
+    """Return a copy whose rates are variables, without the L1, L2 and max-norms of the model.
+
+    The engine does what they did. A subclassed model cannot be copied layer by layer: it is
+    returned as it is, its rates, penalties and constraints compiled in.
     """
     if not _copyable(model):
         return model
@@ -82,6 +132,8 @@ def trainable_copy(model: keras.Model) -> keras.Model:
     for variable in copy.trainable_variables:
         if type(variable.regularizer) in PENALTIES:
             variable.regularizer = None
+        if type(variable.constraint) is keras.constraints.MaxNorm:
+            variable.constraint = None
     return copy
 
 
@@ -93,6 +145,10 @@ def architecture_key(model: keras.Model, optimizer: keras.Optimizer) -> Hashable
     settings = optimizer.get_config()
     if isinstance(settings.get("learning_rate"), float):
         settings["learning_rate"] = "variable"
+    if type(optimizer).__name__ in ELEMENTWISE:
+        for name in ("weight_decay", "global_clipnorm"):
+            if settings.get(name) is not None:
+                settings[name] = "variable"
     settings.pop("name", None)
     pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
     excluded = getattr(optimizer, "_exclude_from_weight_decay", ())
@@ -120,6 +176,8 @@ def _copyable(model: keras.Model) -> bool:
 def _variable_layer(layer: keras.Layer) -> keras.Layer:
     if type(layer) is keras.layers.Dropout:
         return VariableDropout(noise_shape=layer.noise_shape, name=layer.name)
+    if type(layer) is keras.layers.GaussianNoise:
+        return VariableNoise(name=layer.name)
     return layer.__class__.from_config(layer.get_config())
 
 
@@ -134,8 +192,8 @@ def _canonical(node: Any, names: dict[str, str]) -> Any:
     if stock == "regularizers" and kind[1] in ("L1", "L2", "L1L2"):
         return "penalty"
     kept = {key: value for key, value in node.items() if key != "seed"}
-    if kind == ("layers", "Dropout"):
-        kept["config"] = {**kept["config"], "rate": "variable"}
+    if kind in VARIABLE:
+        kept["config"] = {**kept["config"], VARIABLE[kind]: "variable"}
     for key, value in kept.items():
         if key in NAMED:
             kept[key] = _renamed(value, names)

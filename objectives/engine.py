@@ -13,29 +13,22 @@ Symbols: n training rows, m validation rows, b rows a batch, K classes, P traina
     theta (P,)                   every trainable weight, one variable after another
 """
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.eager.context import function_executor_type
 
-from objectives.architecture import VariableDropout, penalties, trainable_copy
+from objectives.architecture import ELEMENTWISE, trainable_copy
+from objectives.augmentation import Augmentation, Targets
+from objectives.averaging import Average
+from objectives.execution import one_thread, waits
+from objectives.loss import by_row
+from objectives.recipe import PLAIN, Recipe
 from objectives.rows import Floats, Rows
-
-# Optimizers whose update of one weight looks at no other weight. Their weights can lie in one
-# vector, which turns a dozen small operations a variable into a dozen large ones a step.
-ELEMENTWISE = frozenset(
-    ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD"]
-)
-
-# Operations that wait for a function of theirs. On the single-threaded executor of a process with
-# one thread they wait for ever: that thread is the one that should run the function.
-WAITING = frozenset(
-    ["Case", "If", "PartitionedCall", "StatefulPartitionedCall", "StatelessCase", "StatelessIf"]
-)
+from objectives.strengths import Strengths
 
 
 class Program:
@@ -46,9 +39,12 @@ class Program:
             changed.
         optimizer: any unbuilt Keras optimizer; the program keeps it.
         rows: an example of what `epoch` is given: shapes beyond the first axis are compiled in.
+        recipe: what else is on (`Recipe.compiled`).
     """
 
-    def __init__(self, model: keras.Model, optimizer: keras.Optimizer, rows: Rows) -> None:
+    def __init__(
+        self, model: keras.Model, optimizer: keras.Optimizer, rows: Rows, recipe: Recipe = PLAIN
+    ) -> None:
         self.traces = 0
         self.starts = 0  # trials so far; the variables are the last one's
         self.model = trainable_copy(model)
@@ -56,12 +52,8 @@ class Program:
         self._variables = list(self.model.trainable_variables)
         self._shapes = [tuple(v.shape) for v in self._variables]
         self._sizes = [int(np.prod(s)) for s in self._shapes]
-        left = penalties(self.model)  # what the model itself still adds to its losses
-        self._penalized = [
-            i for i, p in enumerate(penalties(model)) if p is not None and left[i] is None
-        ]
-        self._l1 = tf.Variable(tf.zeros(len(self._penalized)), trainable=False)
-        self._l2 = tf.Variable(tf.zeros(len(self._penalized)), trainable=False)
+        self._strengths = Strengths(model, self.model, optimizer)
+        self._augmentation = Augmentation(recipe)
         statistics = list(self.model.non_trainable_weights)  # such as BatchNormalization's
         self._seeds = [
             v
@@ -84,6 +76,10 @@ class Program:
         self._averages = inner._momentums if averaging else []
         self._fresh_optimizer = [np.asarray(v.value) for v in optimizer.variables]
         self._state = [*self._slots, *statistics]
+        self._average = (
+            Average(recipe.averaging, self._state) if recipe.averaging != "none" else None
+        )
+        self._statistics = statistics
         held = [id(v) for v in (*self._variables, *statistics)]
         self._order = [held.index(id(v)) for v in self.model.weights]
         self._best = [tf.Variable(v.value, trainable=False) for v in self._state]
@@ -107,15 +103,25 @@ class Program:
         held = [*self._state, *self._best, *self.optimizer.variables]
         return 2 * sum(4 * int(np.prod(v.shape)) for v in held)
 
-    def start(self, model: keras.Model, learning_rate: float | None, *, seed: int) -> None:
+    def start(
+        self,
+        model: keras.Model,
+        optimizer: keras.Optimizer | None,
+        recipe: Recipe = PLAIN,
+        *,
+        seed: int,
+    ) -> None:
         """Take a trial's initial weights, strengths and rates; forget all of the trial before.
 
         Args:
             model: a stock model of this program's architecture.
-            learning_rate: None where the optimizer follows a schedule of its own.
+            optimizer: an unbuilt optimizer like this program's, for its numbers; None to keep them.
+            recipe: with what this program's has on.
             seed: of the layers that draw random numbers, >= 0.
         """
         self.starts += 1
+        if optimizer is self.optimizer:
+            optimizer = None
         initial = [np.asarray(v.value) for v in model.trainable_variables]
         if self._flat:
             initial = [np.concatenate([v.ravel() for v in initial])]
@@ -126,30 +132,32 @@ class Program:
             variable.assign(value)
         for average, slot in zip(self._averages, self._slots, strict=bool(self._averages)):
             average.assign(slot.value)
-        if learning_rate is not None:
-            self.optimizer.learning_rate = learning_rate
+        if self._average is not None:
+            for average, variable in zip(self._average.variables, self._state, strict=True):
+                average.assign(variable.value)
+        if optimizer is not None and (rate := constant_rate(optimizer)) is not None:
+            self.set_learning_rate(rate)
         for i, variable in enumerate(self._seeds):  # Keras adds 1 a draw: layers stay 2^20 apart
             variable.assign(np.array([seed % 2**31, i * 2**20], variable.dtype))
-        wanted = penalties(model)
-        strengths = [wanted[i] or (0.0, 0.0) for i in self._penalized]
-        self._l1.assign([l1 for l1, _ in strengths])
-        self._l2.assign([l2 for _, l2 in strengths])
-        layers = zip(self.model._flatten_layers(), model._flatten_layers(), strict=True)
-        for layer, stock in layers:
-            if isinstance(layer, VariableDropout):
-                layer.rate.assign(stock.rate)
+        self._strengths.take(model, optimizer)
+        self._augmentation.take(recipe)
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Use another learning rate from the next epoch on."""
+        self.optimizer.learning_rate = rate
 
     def epoch(self, rows: Rows, *, batch_size: int, seed: int, epoch: int) -> tuple[float, Floats]:
         """Train one epoch; return the mean training loss and the validation logits.
 
-        The logits are (m,) for two classes and (m, K) for more. The loss is weighted cross-entropy
-        in nats a row, dropout on and penalties left out. It is not finite when a step diverged: the
+        The logits are (m,) for two classes and (m, K) for more, by the averaged weights where they
+        are averaged. The loss is weighted cross-entropy in nats a row of what was trained on:
+        dropout and augmentation on, penalties left out. It is not finite when a step diverged: the
         epoch stops at that step.
         """
         if self._waits is None:
-            with _one_thread():  # here too: loops are compiled for the executor of the trace
-                self._waits = _waits(self._epoch.get_concrete_function().graph)
-        with nullcontext() if self._waits else _one_thread():
+            with one_thread():  # here too: loops are compiled for the executor of the trace
+                self._waits = waits(self._epoch.get_concrete_function().graph)
+        with nullcontext() if self._waits else one_thread():
             loss, logits = self._epoch(
                 rows.x, rows.y, rows.w, rows.x_validation, batch_size, [seed % 2**31, epoch]
             )
@@ -157,8 +165,8 @@ class Program:
 
     def keep(self) -> None:
         """Remember the present weights as the best, on the device."""
-        for best, variable in zip(self._best, self._state, strict=True):
-            best.assign(variable.value)
+        for best, value in zip(self._best, self._scored(), strict=True):
+            best.assign(value)
 
     def best_weights(self) -> list[Floats]:
         """Return the kept weights, as `Model.set_weights` of a stock model wants them."""
@@ -178,6 +186,9 @@ class Program:
         """
         for variable, best in zip(self._state, self._best, strict=True):
             variable.assign(best)
+        if self._average is not None:
+            for variable, best in zip(self._average.variables, self._best, strict=True):
+                variable.assign(best)
         return self.epoch(replace(self._no_rows, x_validation=x), batch_size=1, seed=0, epoch=0)[1]
 
     def _unpacked(self, state: list[Floats]) -> list[Floats]:
@@ -198,11 +209,15 @@ class Program:
         self.traces += 1  # Python runs here only while tracing
         n = tf.shape(y)[0]
         order = tf.random.experimental.stateless_shuffle(tf.range(n), seed=seed)
+        steps = (n + batch_size - 1) // batch_size
 
         def step(start: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             rows = order[start : tf.minimum(start + batch_size, n)]
             batch = tf.nest.map_structure(lambda part: tf.gather(part, rows), (x, y, w))
-            return start + batch_size, total + self._step(*batch)
+            loss = self._step(batch, (seed, start))
+            if self._average is not None:
+                self._average.follow(self.optimizer.iterations, steps)
+            return start + batch_size, total + loss
 
         _, total = tf.while_loop(
             lambda start, total: tf.logical_and(start < n, tf.math.is_finite(total)),
@@ -210,70 +225,95 @@ class Program:
             (tf.constant(0), tf.constant(0.0)),
             parallel_iterations=1,
         )
-        statistics = [v.value for v in self.model.non_trainable_variables]
+        if self._average is not None:
+            self._average.end_epoch(seed[1])
+        scored = self._scored()
+        weights, gathered = scored[: len(self._slots)], scored[len(self._slots) :]
+        held = {id(v): value for v, value in zip(self._statistics, gathered, strict=True)}
+        others = [held.get(id(v), v.value) for v in self.model.non_trainable_variables]
         logits, _ = self.model.stateless_call(
-            self._weights(), statistics, x_validation, training=False
+            self._unflattened(weights), others, x_validation, training=False
         )
-        return total / tf.cast(n, tf.float32), _by_row(logits)
+        return total / tf.cast(n, tf.float32), by_row(logits)
 
-    def _step(self, x: Any, y: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+    def _step(self, batch: Any, seed: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         """Update the weights on one batch; return the batch's summed data loss."""
-        weights = self._weights()
+        weights = self._unflattened([v.value for v in self._slots])
         variables = self.model.non_trainable_variables
         before = [v.value for v in variables]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(weights)
-            logits, after, losses = self.model.stateless_call(
-                weights, before, x, training=True, return_losses=True
-            )
-            total = tf.reduce_sum(w * _cross_entropy(y, tf.cast(_by_row(logits), tf.float32)))
-            mean = total / tf.cast(tf.shape(y)[0], tf.float32)
-            objective = self.optimizer.scale_loss(tf.add_n([mean, *losses]) if losses else mean)
-        gradients = tape.gradient(
-            objective, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        gradients = [_dense(g, w.shape) for g, w in zip(gradients, weights, strict=True)]
-        for k, i in enumerate(self._penalized):  # d/dw (l1 |w| + l2 w^2), Keras's own subgradient
-            penalty = self._l1[k] * tf.sign(weights[i]) + 2 * self._l2[k] * weights[i]
-            gradients[i] += self.optimizer.scale_loss(penalty)
+        x, y, w = batch
+        x, targets = self._augmentation.blend(x, y, w, seed)
+        total, gradients, slopes, after = self._gradients(weights, before, x, targets)
+        if slopes:
+            harder = self._augmentation.adversary(x, slopes)
+            its_total, its_gradients, _, _ = self._gradients(weights, before, harder, targets)
+            total = (total + its_total) / 2
+            gradients = [(a + b) / 2 for a, b in zip(gradients, its_gradients, strict=True)]
+        for i, weight in enumerate(weights):
+            if (penalty := self._strengths.penalties_gradient(i, weight)) is not None:
+                gradients[i] += self.optimizer.scale_loss(penalty)
         if self._flat:
             gradients = [tf.concat([tf.reshape(g, [-1]) for g in gradients], 0)]
-        self.optimizer.apply(gradients, self._slots)
+        self.optimizer.apply(self._strengths.clipped(gradients), self._slots)
+        if self._strengths.bounding:
+            present = self._unflattened([v.value for v in self._slots])
+            self._assign(self._strengths.bounded(present))
         for variable, old, new in zip(variables, before, after, strict=True):
             if new is not old:
                 variable.assign(new)
         return total
 
-    def _weights(self) -> list[tf.Tensor]:
+    def _gradients(
+        self, weights: list[tf.Tensor], before: list[tf.Tensor], x: Any, targets: Targets
+    ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
+        """Return a batch's summed data loss, and the gradients of what is minimised.
+
+        Returns:
+            The loss; the gradients of the weights; those of the features that can be moved; and
+            the model's other variables afterwards.
+        """
+        features = self._augmentation.movable(x)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([*weights, *features])
+            logits, after, losses = self.model.stateless_call(
+                weights, before, x, training=True, return_losses=True
+            )
+            rows = self._augmentation.loss(targets, tf.cast(by_row(logits), tf.float32))
+            total = tf.reduce_sum(rows)
+            mean = total / tf.cast(tf.shape(rows)[0], tf.float32)
+            objective = self.optimizer.scale_loss(tf.add_n([mean, *losses]) if losses else mean)
+        found = tape.gradient(
+            objective, [*weights, *features], unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        n = len(weights)
+        gradients = [_dense(g, w.shape) for g, w in zip(found[:n], weights, strict=True)]
+        return total, gradients, found[n:], after
+
+    def _scored(self) -> list[tf.Tensor]:
+        """Return the values that are scored and kept: of the state, or of its average."""
+        if self._average is None:
+            return [variable.value for variable in self._state]
+        return [variable.value() for variable in self._average.variables]
+
+    def _unflattened(self, slots: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Return the weights of the model's variables from those of the slots."""
         if not self._flat:
-            return [tf.convert_to_tensor(v.value) for v in self._slots]
-        parts = tf.split(tf.convert_to_tensor(self._slots[0].value), self._sizes)
+            return [tf.convert_to_tensor(value) for value in slots]
+        parts = tf.split(tf.convert_to_tensor(slots[0]), self._sizes)
         return [tf.reshape(p, s) for p, s in zip(parts, self._shapes, strict=True)]
 
-
-def configure_process(threads: int) -> None:
-    """Set TensorFlow up for many small programs. Call once, before anything else uses it.
-
-    One thread makes results repeatable bit for bit. Grappler's rewrites cost a third of a small
-    program's first epoch and give nothing back on graphs this size (measured, `.docs/log.md`).
-    """
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    tf.config.list_logical_devices()  # looks for the devices now, with all that TensorFlow says
+    def _assign(self, weights: list[tf.Tensor]) -> None:
+        """Give the slots the weights of the model's variables."""
+        if self._flat:
+            weights = [tf.concat([tf.reshape(w, [-1]) for w in weights], 0)]
+        for slot, value in zip(self._slots, weights, strict=True):
+            slot.assign(value)
 
 
-def _by_row(logits: tf.Tensor) -> tf.Tensor:
-    """Return one logit a row as (b,), and one a class as they are, (b, K)."""
-    several = logits.shape.rank == 2 and logits.shape[1] > 1
-    return logits if several else tf.reshape(logits, [-1])
-
-
-def _cross_entropy(y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
-    """Return the sigmoid's of logits (b,), or the softmax's of logits (b, K), a row. (b,)."""
-    if z.shape.rank == 1:
-        return tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=z)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(y, tf.int32), logits=z)
+def constant_rate(optimizer: keras.Optimizer) -> float | None:
+    """Return the optimizer's learning rate; None where it follows a schedule of its own."""
+    rate = optimizer.get_config().get("learning_rate")
+    return rate if isinstance(rate, float) else None
 
 
 def _dense(gradient: Any, shape: tf.TensorShape) -> tf.Tensor:
@@ -286,23 +326,6 @@ def _dense(gradient: Any, shape: tf.TensorShape) -> tf.Tensor:
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
     return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, shape[0])
-
-
-def _one_thread() -> AbstractContextManager[None]:
-    """Trace and run what is called within the block on TensorFlow's single-threaded executor.
-
-    Its general executor hands every operation to a queue; small graphs spend a quarter of their
-    time and nearly half of their memory on that (`.docs/log.md`). There is no public name for it.
-    """
-    manager: AbstractContextManager[None] = function_executor_type("SINGLE_THREADED_EXECUTOR")
-    return manager
-
-
-def _waits(graph: tf.Graph) -> bool:
-    """Whether the graph, or a function it calls, has one of the operations in WAITING."""
-    definition = graph.as_graph_def()
-    nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
-    return any(node.op in WAITING for node in nodes)
 
 
 def _any_rows(part: tf.Tensor) -> tf.TensorSpec:

@@ -10,11 +10,15 @@ ACTIVATIONS = ("relu", "gelu", "tanh")
 NORMALIZATIONS = ("none", "batch", "layer")
 SCALINGS = ("standard", "quantile")  # of numeric columns, objectives/features/preprocessing.py
 CLASS_WEIGHTS = ("none", "balanced")
+DROPOUT_SHAPES = ("constant", "increasing", "decreasing")  # from the first hidden layer to the last
+OPTIMIZERS = ("adam", "nadam", "sgd")  # objectives/optimizers.py
+SCHEDULES = ("constant", "warmup", "cosine")  # of the learning rate, objectives/optimizers.py
+AVERAGES = ("none", "exponential", "stochastic")  # of weights, objectives/averaging.py
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """A dense network, and how it is trained. Zero means off."""
+    """A dense network, and how it is trained. Zero, False and "none" mean off."""
 
     widths: tuple[int, ...]  # units of each hidden layer, input side first
     activation: str  # one of ACTIVATIONS
@@ -22,10 +26,25 @@ class Hyperparameters:
     dropout: float  # rate in [0, 1), after every hidden layer
     l1: float  # strength on every kernel, >= 0
     l2: float  # strength on every kernel, >= 0
-    learning_rate: float  # Adam's, > 0
+    learning_rate: float  # as Adam wants it, > 0
     batch_size: int  # rows a step, >= 1
     scaling: str = "standard"  # one of SCALINGS
     class_weight: str = "none"  # one of CLASS_WEIGHTS: how rows of each class weigh in the loss
+    # The rest of a cocktail (Kadra et al. 2021, arXiv:2106.11189).
+    dropout_shape: str = "constant"  # one of DROPOUT_SHAPES
+    optimizer: str = "adam"  # one of OPTIMIZERS
+    schedule: str = "constant"  # one of SCHEDULES
+    weight_decay: float = 0.0  # decoupled: this share of a weight, times the learning rate, a step
+    clip_norm: float = 0.0  # largest global norm of a gradient
+    max_norm: float = 0.0  # largest norm of the weights into a hidden unit
+    label_smoothing: float = 0.0  # share of each label dealt out to all classes, [0, 1)
+    input_noise: float = 0.0  # standard deviation of Gaussian noise on the features, [0, 1]
+    mixup: float = 0.0  # alpha of the Beta distribution that rows are blended by
+    cutmix: float = 0.0  # probability that a batch's rows swap columns, [0, 1]
+    fgsm: float = 0.0  # how far each feature of the adversarial rows is moved
+    skip: bool = False  # skip connections around the hidden layers after the first
+    stochastic_depth: float = 0.0  # probability that the last of them is skipped, [0, 1)
+    averaging: str = "none"  # one of AVERAGES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import keras
 
 from objectives.architecture import architecture_key
 from objectives.engine import Program
+from objectives.recipe import PLAIN, Recipe
 from objectives.rows import Rows
 
 MAX_PROGRAMS = 64  # a graph and its executor hold 9 MB beside the weights (.docs/log.md)
@@ -28,12 +29,14 @@ class Programs:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def program_for(self, model: keras.Model, optimizer: keras.Optimizer, rows: Rows) -> Program:
+    def program_for(
+        self, model: keras.Model, optimizer: keras.Optimizer, rows: Rows, recipe: Recipe = PLAIN
+    ) -> Program:
         """Return a program of this model's architecture, compiled already or to be compiled."""
-        key = (architecture_key(model, optimizer), rows.signature)
+        key = (architecture_key(model, optimizer), rows.signature, recipe.compiled)
         program = self._kept.get(key)
         if program is None:
-            program = self._kept[key] = Program(model, optimizer, rows)
+            program = self._kept[key] = Program(model, optimizer, rows, recipe)
         self._kept.move_to_end(key)
         while len(self._kept) > 1 and self._too_much():
             self._kept.popitem(last=False)

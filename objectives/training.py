@@ -18,8 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.architecture import penalties
+from objectives.engine import constant_rate
 from objectives.metrics import Metrics, evaluate, log_loss, probabilities, roc_auc
+from objectives.optimizers import rate_factor
 from objectives.programs import Programs
+from objectives.recipe import PLAIN, Recipe
 from objectives.rows import Rows
 from objectives.verdict.chance import histogram_auc
 from objectives.verdict.signs import Layer, Signs, class_counts, share_of_small, spread, stride
@@ -64,6 +67,7 @@ class Training:
         rows: training rows and validation features, placed on the device.
         y_validation: (m,) labels, 0 or 1 or a class in [0, K), of every class.
         programs: the cache of compiled programs.
+        recipe: what else is done to rows, labels, weights and the learning rate.
         batch_size: rows a step, >= 1; the last batch of an epoch takes what is left.
         max_epochs: epochs at most, >= 1.
         patience: epochs without a better validation ROC-AUC before training stops, >= 1.
@@ -77,6 +81,7 @@ class Training:
         rows: Rows,
         y_validation: NDArray[Any],
         programs: Programs,
+        recipe: Recipe = PLAIN,
         *,
         batch_size: int,
         max_epochs: int,
@@ -90,9 +95,10 @@ class Training:
         self._max_epochs = max_epochs
         self._patience = patience
         self._seed = seed
-        self._program = programs.program_for(model, optimizer, rows)
-        rate = optimizer.get_config().get("learning_rate")
-        self._program.start(model, rate if isinstance(rate, float) else None, seed=seed)
+        self._schedule = recipe.schedule
+        self._rate = constant_rate(optimizer)  # the program keeps the first optimizer it meets
+        self._program = programs.program_for(model, optimizer, rows, recipe)
+        self._program.start(model, optimizer, recipe, seed=seed)
         self._turn = self._program.starts
         self._epochs: list[Epoch] = []
         self._best_logits: NDArray[np.float32] | None = None
@@ -107,6 +113,8 @@ class Training:
         best_auc = -math.inf
         for number in range(1, self._max_epochs + 1):
             self._check_turn()
+            if self._rate is not None and self._schedule != "constant":
+                self._program.set_learning_rate(self._rate * rate_factor(self._schedule, number))
             loss, logits = self._program.epoch(
                 self._rows, batch_size=self._batch_size, seed=self._seed, epoch=number
             )

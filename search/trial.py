@@ -10,7 +10,6 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-import keras
 import optuna
 from numpy.typing import NDArray
 from optuna.trial import Trial, TrialState
@@ -18,7 +17,9 @@ from optuna.trial import Trial, TrialState
 from objectives.features.preparation import Prepared
 from objectives.hyperparameters import Hyperparameters
 from objectives.network import Networks
+from objectives.optimizers import make_optimizer
 from objectives.programs import Programs
+from objectives.recipe import recipe_of
 from objectives.rows import Rows, place
 from objectives.training import Outcome, Training
 from objectives.verdict.diagnosis import diagnose
@@ -140,10 +141,11 @@ def make_training(bench: Bench, fold: int, chosen: Hyperparameters, seed: int) -
     """Return a network of a fold about to be trained; `seed` is all that is left to chance."""
     return Training(
         bench.networks.network(bench.prepared.inputs, chosen, seed=seed),
-        keras.optimizers.Adam(chosen.learning_rate),
+        make_optimizer(chosen),
         bench.rows(fold, chosen),
         bench.prepared.folds[fold].validation.y,
         bench.programs,
+        recipe_of(chosen),
         batch_size=chosen.batch_size,
         max_epochs=bench.settings.max_epochs,
         patience=bench.settings.patience,

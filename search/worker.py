@@ -17,7 +17,7 @@ import optuna
 import psutil
 from optuna.trial import TrialState
 
-from objectives.engine import configure_process
+from objectives.execution import configure_process
 from objectives.features.preparation import load_prepared
 from objectives.network import Networks
 from objectives.programs import Programs

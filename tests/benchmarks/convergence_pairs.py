@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from objectives.engine import configure_process
+from objectives.execution import configure_process
 from objectives.features.preparation import Prepared, load_prepared
 from objectives.hyperparameters import Hyperparameters
 from objectives.metrics import roc_auc

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import keras
 
-from objectives.engine import Program, configure_process
+from objectives.engine import Program
+from objectives.execution import configure_process
 from objectives.features.preparation import load_prepared
 from objectives.hyperparameters import Hyperparameters
 from objectives.network import build_network
@@ -29,7 +30,7 @@ def main(folder: Path, case: str) -> None:
     )
     model = build_network(prepared.inputs, chosen, seed=0)
     program = Program(model, keras.optimizers.Adam(chosen.learning_rate), rows)
-    program.start(model, chosen.learning_rate, seed=0)
+    program.start(model, None, seed=0)
     for epoch, _ in enumerate(sys.stdin, start=1):
         began = time.perf_counter()
         loss, _ = program.epoch(rows, batch_size=chosen.batch_size, seed=0, epoch=epoch)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from objectives.engine import configure_process
+from objectives.execution import configure_process
 from objectives.rows import Rows, place
 
 configure_process(1)  # one thread: results are compared bit for bit

@@ -35,7 +35,7 @@ CHOSEN = Hyperparameters(
 def weights_after(
     program: Program, model: keras.Model, rows: Rows, *, seed: int = 0, epochs: int = 2
 ) -> list[Floats]:
-    program.start(model, 0.01, seed=seed)
+    program.start(model, None, seed=seed)
     for epoch in range(1, epochs + 1):
         program.epoch(rows, batch_size=16, seed=seed, epoch=epoch)
     program.keep()
@@ -58,7 +58,7 @@ def test_every_row_is_visited_once_an_epoch(n: int, batch_size: int) -> None:
     logit = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
     model = keras.Sequential([keras.Input((n,)), logit])
     program = Program(model, optimizers.SGD(1.0), rows)
-    program.start(model, 1.0, seed=0)
+    program.start(model, None, seed=0)
     _, logits = program.epoch(rows, batch_size=batch_size, seed=0, epoch=1)
     sizes = [min(batch_size, n - start) for start in range(0, n, batch_size)]
     expected = sorted(0.5 / size for size in sizes for _ in range(size))
@@ -70,7 +70,7 @@ def test_the_order_differs_between_epochs_and_seeds(rows: Rows) -> None:
     program = Program(model, optimizers.SGD(0.5), rows)
 
     def logits(seed: int, epoch: int) -> Floats:
-        program.start(model, 0.5, seed=seed)
+        program.start(model, None, seed=seed)
         return program.epoch(rows, batch_size=7, seed=seed, epoch=epoch)[1]
 
     assert np.array_equal(logits(0, 1), logits(0, 1))
@@ -83,7 +83,7 @@ def test_the_training_loss_is_the_mean_over_rows_with_their_weights(rows: Rows) 
     rows = replace(rows, w=tf.constant(weights))
     model = keras.Sequential([keras.Input((5,)), layers.Dense(1, kernel_regularizer="l1")])
     program = Program(model, optimizers.SGD(0.1), rows)
-    program.start(model, 0.0, seed=0)  # weights stay as they are
+    program.start(model, optimizers.SGD(0.0), seed=0)  # weights stay as they are
     loss, _ = program.epoch(rows, batch_size=16, seed=0, epoch=1)
     z, y = model(rows.x).numpy().ravel(), rows.y.numpy()
     assert loss == pytest.approx(np.mean(weights * (np.logaddexp(0, z) - y * z)), rel=1e-5)
@@ -96,7 +96,7 @@ def test_the_training_loss_of_several_classes_is_the_mean_softmax_cross_entropy(
     rows = replace(rows_of_classes, w=tf.constant(weights))
     model = build_network(Inputs(n_features=5, n_outputs=3), replace(CHOSEN, widths=()), seed=0)
     program = Program(model, optimizers.SGD(0.1), rows)
-    program.start(model, 0.0, seed=0)  # weights stay as they are
+    program.start(model, optimizers.SGD(0.0), seed=0)  # weights stay as they are
     loss, logits = program.epoch(rows, batch_size=16, seed=0, epoch=1)
     z, y = model(rows.x).numpy().astype(np.float64), rows.y.numpy().astype(int)
     of_rows = np.logaddexp.reduce(z, axis=1) - z[np.arange(40), y]
@@ -166,7 +166,7 @@ def recorded_masks(rate: float, *, seed: int = 0, epochs: int = 2) -> Floats:
     ones = np.ones((4, WIDTH), np.float32)
     rows = place(ones, np.array([0, 1, 0, 1], np.float32), ones)
     program, model = Program(build(), optimizers.SGD(0.1), rows), build()
-    program.start(model, 0.1, seed=seed)
+    program.start(model, None, seed=seed)
     for epoch in range(1, epochs + 1):
         program.epoch(rows, batch_size=2, seed=seed, epoch=epoch)
     program.keep()
@@ -211,7 +211,7 @@ def test_rate_zero_is_no_dropout_at_all(rows: Rows) -> None:
 def test_validation_drops_nothing(rows: Rows) -> None:
     model = build_network(FIVE, replace(CHOSEN, dropout=0.9), seed=0)
     program = Program(model, optimizers.SGD(0.1), rows)
-    program.start(model, 0.1, seed=0)
+    program.start(model, None, seed=0)
     _, logits = program.epoch(rows, batch_size=16, seed=0, epoch=1)
     program.keep()
     model.set_weights(program.best_weights())
@@ -272,7 +272,7 @@ def test_a_diverged_trial_leaves_nothing_behind(rows: Rows) -> None:
     model = build_network(FIVE, CHOSEN, seed=0)
     program = Program(model, optimizers.Adam(0.01), rows)
     before = weights_after(program, model, rows)
-    program.start(model, 1e30, seed=0)
+    program.start(model, optimizers.Adam(1e30), seed=0)
     program.epoch(rows, batch_size=16, seed=0, epoch=1)
     assert same(before, weights_after(program, build_network(FIVE, CHOSEN, seed=0), rows))
 
@@ -305,7 +305,7 @@ def test_the_epoch_stops_at_the_step_that_diverges(bad: float) -> None:
     model = keras.Sequential([keras.Input((3,)), layers.Dense(1), layers.Dense(1)])
     optimizer = optimizers.SGD(0.1)
     program = Program(model, optimizer, rows)
-    program.start(model, 0.1, seed=0)
+    program.start(model, None, seed=0)
     loss, _ = program.epoch(rows, batch_size=1, seed=0, epoch=1)
     order = tf.random.experimental.stateless_shuffle(tf.range(20), seed=[0, 1]).numpy().tolist()
     assert not np.isfinite(loss)

@@ -36,7 +36,7 @@ def run(
 ) -> Program:
     """Run one epoch and return the program it ran on."""
     program = programs.program_for(model, optimizers.Adam(0.01), rows)
-    program.start(model, 0.01, seed=seed)
+    program.start(model, None, seed=seed)
     program.epoch(rows, batch_size=batch_size, seed=seed, epoch=1)
     return program
 
@@ -63,7 +63,7 @@ def test_a_second_trial_of_one_architecture_traces_nothing(
     )
     model = build_network(FIVE, second, seed=1)
     again = shared.program_for(model, optimizers.Adam(second.learning_rate), rows)
-    again.start(model, second.learning_rate, seed=1)
+    again.start(model, optimizers.Adam(second.learning_rate), seed=1)
     again.epoch(rows, batch_size=second.batch_size, seed=1, epoch=1)
     again.epoch(rows, batch_size=second.batch_size, seed=1, epoch=2)
     assert again is program
@@ -201,7 +201,7 @@ def test_an_evicted_architecture_works_again_and_gives_the_same(rows: Rows) -> N
     def logits() -> Any:
         model = build_network(FIVE, CHOSEN, seed=0)
         program = programs.program_for(model, optimizers.Adam(0.01), rows)
-        program.start(model, 0.01, seed=0)
+        program.start(model, None, seed=0)
         return program.epoch(rows, batch_size=16, seed=0, epoch=1)[1].tobytes()
 
     first = logits()

@@ -489,7 +489,7 @@ import importlib.util, sys
 spec = importlib.util.spec_from_file_location("again", sys.argv[1])
 again = importlib.util.module_from_spec(spec)
 sys.modules["again"] = again
-from objectives.engine import configure_process
+from objectives.execution import configure_process
 from objectives.rows import place
 configure_process(1)
 spec.loader.exec_module(again)
