@@ -191,7 +191,7 @@ def _canonical(node: Any, names: dict[str, str]) -> Any:
     kind = (stock, node.get("class_name"))
     if stock == "regularizers" and kind[1] in ("L1", "L2", "L1L2"):
         return "penalty"
-    kept = {key: value for key, value in node.items() if key != "seed"}
+    kept = {k: v for k, v in node.items() if k != "seed" and not k.endswith("_initializer")}
     if kind in VARIABLE:
         kept["config"] = {**kept["config"], VARIABLE[kind]: "variable"}
     for key, value in kept.items():

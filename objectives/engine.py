@@ -25,6 +25,7 @@ from objectives.architecture import ELEMENTWISE, trainable_copy
 from objectives.augmentation import Augmentation, Targets
 from objectives.averaging import Average
 from objectives.execution import one_thread, waits
+from objectives.layers import HEADS
 from objectives.loss import by_row
 from objectives.recipe import PLAIN, Recipe
 from objectives.rows import Floats, Rows
@@ -48,6 +49,7 @@ class Program:
         self.traces = 0
         self.starts = 0  # trials so far; the variables are the last one's
         self.model = trainable_copy(model)
+        self._trained = _members(self.model)
         self.optimizer = optimizer
         self._variables = list(self.model.trainable_variables)
         self._shapes = [tuple(v.shape) for v in self._variables]
@@ -275,12 +277,11 @@ class Program:
         features = self._augmentation.movable(x)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([*weights, *features])
-            logits, after, losses = self.model.stateless_call(
+            logits, after, losses = self._trained.stateless_call(
                 weights, before, x, training=True, return_losses=True
             )
-            rows = self._augmentation.loss(targets, tf.cast(by_row(logits), tf.float32))
-            total = tf.reduce_sum(rows)
-            mean = total / tf.cast(tf.shape(rows)[0], tf.float32)
+            total = self._loss(targets, tf.cast(logits, tf.float32))
+            mean = total / tf.cast(tf.shape(logits)[0], tf.float32)
             objective = self.optimizer.scale_loss(tf.add_n([mean, *losses]) if losses else mean)
         found = tape.gradient(
             objective, [*weights, *features], unconnected_gradients=tf.UnconnectedGradients.ZERO
@@ -288,6 +289,16 @@ class Program:
         n = len(weights)
         gradients = [_dense(g, w.shape) for g, w in zip(found[:n], weights, strict=True)]
         return total, gradients, found[n:], after
+
+    def _loss(self, targets: Targets, logits: tf.Tensor) -> tf.Tensor:
+        """Return a batch's summed data loss; of members, (b, M, n), the mean of theirs."""
+        if logits.shape.rank == 3:
+            n_members = logits.shape[1]
+            logits = tf.reshape(logits, [-1, logits.shape[2]])
+            targets = [
+                (tf.repeat(y, n_members), tf.repeat(w, n_members) / n_members) for y, w in targets
+            ]
+        return tf.reduce_sum(self._augmentation.loss(targets, by_row(logits)))
 
     def _scored(self) -> list[tf.Tensor]:
         """Return the values that are scored and kept: of the state, or of its average."""
@@ -308,6 +319,12 @@ class Program:
             weights = [tf.concat([tf.reshape(w, [-1]) for w in weights], 0)]
         for slot, value in zip(self._slots, weights, strict=True):
             slot.assign(value)
+
+
+def _members(model: keras.Model) -> keras.Model:
+    """Return the model that is trained: where there are members, up to the logits of each."""
+    heads = [layer for layer in model.layers if layer.name == HEADS]
+    return keras.Model(model.inputs, heads[0].output) if heads else model
 
 
 def constant_rate(optimizer: keras.Optimizer) -> float | None:

@@ -13,6 +13,7 @@ CLASS_WEIGHTS = ("none", "balanced")
 DROPOUT_SHAPES = ("constant", "increasing", "decreasing")  # from the first hidden layer to the last
 OPTIMIZERS = ("adam", "nadam", "sgd")  # objectives/optimizers.py
 SCHEDULES = ("constant", "warmup", "cosine")  # of the learning rate, objectives/optimizers.py
+NUMERIC_EMBEDDINGS = ("none", "periodic", "piecewise")  # objectives/layers.py
 AVERAGES = ("none", "exponential", "stochastic")  # of weights, objectives/averaging.py
 
 
@@ -45,6 +46,11 @@ class Hyperparameters:
     skip: bool = False  # skip connections around the hidden layers after the first
     stochastic_depth: float = 0.0  # probability that the last of them is skipped, [0, 1)
     averaging: str = "none"  # one of AVERAGES
+    # What numbers become before the first layer, and how many networks there are in one.
+    numeric_embedding: str = "none"  # one of NUMERIC_EMBEDDINGS; "piecewise" wants quantile scaling
+    embedding_size: int = 8  # numbers that a numeric feature becomes, >= 1
+    frequency_scale: float = 0.1  # of "periodic": standard deviation of frequencies, > 0
+    members: int = 1  # networks that share all but their first scale and last layer, >= 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,3 +68,4 @@ class Inputs:
     n_features: int  # columns of the feature matrix, >= 0
     embeddings: tuple[Embedding, ...] = ()  # one a column of codes
     n_outputs: int = 1  # logits: 1 for two classes, one a class for more
+    n_numeric: int = 0  # of the features, the first so many are numbers

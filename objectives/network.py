@@ -13,10 +13,11 @@ from itertools import chain
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
-from objectives.hyperparameters import Embedding, Hyperparameters, Inputs
-
-_SHORTCUTS = 10_000  # where their seeds begin: beyond those of all kernels and tables
+from objectives.hyperparameters import Hyperparameters, Inputs
+from objectives.layers import Layers
 
 
 def build_network(inputs: Inputs, chosen: Hyperparameters, *, seed: int) -> keras.Model:
@@ -35,31 +36,43 @@ def build_network(inputs: Inputs, chosen: Hyperparameters, *, seed: int) -> kera
     drops what it adds, of each row for itself, the later the layer the more often (Huang et al.
     2016, arXiv:1603.09382, eq. 4).
 
+    Numbers may become several each (`Layers.numbers`), and the network may be several in one
+    (`Layers.members`), whose mean probability is what the logits say.
+
     Args:
         inputs: what the network is fed, and its number of logits.
         chosen: the hyperparameters.
         seed: of the initial weights; the same seed gives the same weights.
     """
-    make = _Layers(chosen, seed)
+    make = Layers(chosen, seed)
     features = keras.Input((inputs.n_features,), name="features")
     noise = [make.noise()] if chosen.input_noise > 0 else []
     hidden = [make.hidden(i) for i in range(len(chosen.widths))]
-    logits = make.logits(inputs.n_outputs)
-    if not inputs.embeddings and not chosen.skip:
+    embeds = chosen.numeric_embedding != "none" and inputs.n_numeric > 0
+    if not (inputs.embeddings or chosen.skip or embeds or chosen.members > 1):
+        logits = make.logits(inputs.n_outputs)
         return keras.Sequential([features, *noise, *chain(*hidden), logits], name="network")
     fed: Any = features
     outputs = _through(noise, features)
+    if embeds:
+        outputs = make.numbers(outputs, inputs.n_numeric)
     if inputs.embeddings:
         codes = keras.Input((len(inputs.embeddings),), dtype="int32", name="codes")
         fed = {"features": features, "codes": codes}
         tables = [make.table(j, each) for j, each in enumerate(inputs.embeddings)]
         vectors = [table(codes[:, j]) for j, table in enumerate(tables)]
         outputs = keras.layers.Concatenate(name="joined")([outputs, *vectors])
+    if chosen.members > 1:
+        outputs = make.members(outputs)
     for i, layers in enumerate(hidden):
         before, outputs = outputs, _through(layers, outputs)
         if chosen.skip and i > 0:
             outputs = make.around(i, before, outputs)
-    return keras.Model(fed, logits(outputs), name="network")
+    if chosen.members > 1:
+        logits = _mean(make.heads(outputs, inputs.n_outputs))
+    else:
+        logits = make.logits(inputs.n_outputs)(outputs)
+    return keras.Model(fed, logits, name="network")
 
 
 class Networks:
@@ -80,7 +93,7 @@ class Networks:
         if model is None:
             model = self._kept[inputs, shape] = build_network(inputs, chosen, seed=seed)
             return model
-        make = _Layers(chosen, seed)
+        make = Layers(chosen, seed)
         for layer in model.layers:
             _start_again(layer, make.settings(layer.name), seed)
         return model
@@ -104,7 +117,20 @@ def _shape(chosen: Hyperparameters) -> Hyperparameters:
         max_norm=float(chosen.max_norm > 0),
         skip=chosen.skip,
         stochastic_depth=float(chosen.stochastic_depth > 0),
+        numeric_embedding=chosen.numeric_embedding,
+        embedding_size=chosen.embedding_size,
+        members=chosen.members,
     )
+
+
+def _mean(logits: Any) -> Any:
+    """Return the logits of the members' mean probabilities. (batch, M, n) -> (batch, n)."""
+    n_members = logits.shape[1]
+    if logits.shape[2] > 1:
+        found = ops.logsumexp(ops.log_softmax(logits, axis=-1), axis=1)
+        return ops.subtract(found, np.log(np.float32(n_members)))
+    true, false = (ops.logsumexp(ops.log_sigmoid(z), axis=1) for z in (logits, -logits))
+    return ops.subtract(true, false)
 
 
 def _through(layers: Sequence[keras.Layer], outputs: Any) -> Any:
@@ -130,95 +156,3 @@ def _start_again(layer: keras.Layer, settings: dict[str, Any], seed: int) -> Non
             setattr(layer, name, value)
     if getattr(layer, "seed_generator", None) is not None:
         layer.seed_generator.state.assign([seed, 0])
-
-
-class _Layers:
-    """Makes the layers of a network, by name."""
-
-    def __init__(self, chosen: Hyperparameters, seed: int) -> None:
-        self._chosen = chosen
-        self._seed = seed
-        self._depth = len(chosen.widths)
-
-    def settings(self, name: str) -> dict[str, Any]:
-        """Return what of a layer may change between trials of one architecture."""
-        kind, _, number = name.rpartition("_")
-        chosen, seed = self._chosen, self._seed
-        if kind == "dense":
-            hidden = self._kernel(int(number), he=chosen.activation != "tanh")
-            bound = keras.constraints.MaxNorm(chosen.max_norm) if chosen.max_norm > 0 else None
-            return {**hidden, "kernel_constraint": bound}
-        if kind == "shortcut":
-            return self._kernel(_SHORTCUTS + int(number), he=False)
-        if name in ("logit", "logits"):
-            return self._kernel(self._depth, he=False)
-        if kind == "embedding":
-            after = self._depth + 1  # the kernels' seeds
-            draw = keras.initializers.RandomUniform(seed=seed + after + int(number))
-            return {"embeddings_initializer": draw, "embeddings_regularizer": self._penalty()}
-        if kind == "dropout":
-            return {"rate": self._rate(int(number)), "seed": seed}
-        if kind == "depth":
-            return {"rate": chosen.stochastic_depth * int(number) / (self._depth - 1), "seed": seed}
-        if name == "noise":
-            return {"stddev": chosen.input_noise, "seed": seed}
-        return {}
-
-    def noise(self) -> keras.Layer:
-        return keras.layers.GaussianNoise(**self.settings("noise"), name="noise")
-
-    def hidden(self, i: int) -> list[keras.Layer]:
-        """Return the i-th hidden layer, in its parts."""
-        chosen = self._chosen
-        # Batch normalisation has a bias, and cancels this one.
-        dense = self._dense(f"dense_{i}", chosen.widths[i], bias=chosen.normalization != "batch")
-        parts = [dense]
-        if chosen.normalization == "batch":
-            parts.append(keras.layers.BatchNormalization(name=f"normalization_{i}"))
-        elif chosen.normalization == "layer":
-            parts.append(keras.layers.LayerNormalization(name=f"normalization_{i}"))
-        parts.append(keras.layers.Activation(chosen.activation, name=f"activation_{i}"))
-        name = f"dropout_{i}"
-        parts.append(keras.layers.Dropout(**self.settings(name), name=name))
-        return parts
-
-    def around(self, i: int, before: Any, outputs: Any) -> Any:
-        """Return the outputs of the i-th hidden layer with a skip connection around it."""
-        if self._chosen.stochastic_depth > 0:
-            name = f"depth_{i}"
-            drop = keras.layers.Dropout(**self.settings(name), noise_shape=(None, 1), name=name)
-            outputs = drop(outputs)
-        if before.shape[-1] != outputs.shape[-1]:
-            before = self._dense(f"shortcut_{i}", outputs.shape[-1], bias=False)(before)
-        return keras.layers.Add(name=f"sum_{i}")([before, outputs])
-
-    def logits(self, n: int) -> keras.Layer:
-        return self._dense("logit" if n == 1 else "logits", n, bias=True)
-
-    def table(self, j: int, embedding: Embedding) -> keras.Layer:
-        """Return the table of vectors of the j-th column of codes."""
-        name = f"embedding_{j}"
-        return keras.layers.Embedding(
-            embedding.n_codes, embedding.dimension, **self.settings(name), name=name
-        )
-
-    def _dense(self, name: str, width: int, *, bias: bool) -> keras.Layer:
-        return keras.layers.Dense(width, use_bias=bias, **self.settings(name), name=name)
-
-    def _rate(self, i: int) -> float:
-        """Return the dropout rate after the i-th hidden layer."""
-        chosen, n = self._chosen, self._depth
-        if chosen.dropout_shape == "increasing":
-            return chosen.dropout * (i + 1) / n
-        if chosen.dropout_shape == "decreasing":
-            return chosen.dropout * (n - i) / n
-        return chosen.dropout
-
-    def _kernel(self, i: int, *, he: bool) -> dict[str, Any]:
-        """Return how a kernel starts, with the i-th seed, and is penalised."""
-        draw = keras.initializers.HeUniform if he else keras.initializers.GlorotUniform
-        start = draw(seed=self._seed + i)
-        return {"kernel_initializer": start, "kernel_regularizer": self._penalty()}
-
-    def _penalty(self) -> keras.Regularizer:
-        return keras.regularizers.L1L2(l1=self._chosen.l1, l2=self._chosen.l2)

@@ -31,6 +31,7 @@ def shared_inputs(fitted: Sequence[Preprocessing], n_classes: int) -> Inputs:
             for of_folds in tables
         ),
         n_outputs=1 if n_classes == 2 else n_classes,
+        n_numeric=min(len(one.values) for one in fitted),
     )
 
 

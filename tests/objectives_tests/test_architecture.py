@@ -58,18 +58,24 @@ def key(model: keras.Model, optimizer: keras.Optimizer | None = None) -> Hashabl
     return architecture_key(model, optimizer or keras.optimizers.Adam(0.01))
 
 
+def bounded(norm: float, axis: int = 0) -> keras.Model:
+    return dense(kernel_constraint=keras.constraints.MaxNorm(norm, axis=axis))
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
         (lambda: dense(l1=0.1), lambda: dense(l1=0.0)),
         (lambda: dense(layers.Dropout(0.5)), lambda: dense(layers.Dropout(0.0, seed=3))),
+        (lambda: dense(layers.GaussianNoise(0.1)), lambda: dense(layers.GaussianNoise(0.2))),
+        (lambda: bounded(0.5), lambda: bounded(2.0)),
         (lambda: dense(name="first"), lambda: dense(name="second")),
         (dense, dense),
         (two_branches, lambda: two_branches(rate=0.7)),
         (looking_up, looking_up),
         (
             lambda: dense(kernel_initializer=keras.initializers.HeNormal(seed=1)),
-            lambda: dense(kernel_initializer=keras.initializers.HeNormal(seed=2)),
+            lambda: dense(kernel_initializer=keras.initializers.RandomNormal(0.5, seed=2)),
         ),
         (
             lambda: dense(keras.Sequential([keras.Input((4,)), layers.Dropout(0.5)])),
@@ -79,11 +85,13 @@ def key(model: keras.Model, optimizer: keras.Optimizer | None = None) -> Hashabl
     ids=[
         "penalty",
         "dropout rate and seed",
+        "noise",
+        "max-norm",
         "names",
         "automatic names",
         "functional",
         "operations",
-        "seeds",
+        "initializers",
         "nested",
     ],
 )
@@ -99,10 +107,11 @@ def test_what_a_variable_carries_is_shared(first: Build, second: Build) -> None:
         (lambda: dense(activation="relu"), lambda: dense(activation="tanh")),
         (dense, lambda: dense(use_bias=False)),
         (dense, frozen),
+        (dense, lambda: bounded(0.5)),
+        (lambda: bounded(0.5), lambda: bounded(0.5, axis=1)),
         (two_branches, lambda: two_branches(width=5)),
         (looking_up, lambda: looking_up(place=1)),
         (looking_up, lambda: looking_up(n_codes=8)),
-        (lambda: dense(layers.GaussianNoise(0.1)), lambda: dense(layers.GaussianNoise(0.2))),
         (lambda: dense(layers.AlphaDropout(0.1)), lambda: dense(layers.AlphaDropout(0.2))),
         (
             lambda: dense(activity_regularizer=keras.regularizers.L2(0.1)),
@@ -124,10 +133,11 @@ def test_what_a_variable_carries_is_shared(first: Build, second: Build) -> None:
         "activation",
         "bias",
         "frozen",
+        "max-norm",
+        "axis of a max-norm",
         "functional",
         "operations",
         "embedding",
-        "noise",
         "alpha dropout",
         "activity penalty",
         "activation named like its layer",

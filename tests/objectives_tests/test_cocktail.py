@@ -22,7 +22,7 @@ from objectives.training import Training
 
 Floats = NDArray[np.float32]
 
-FIVE = Inputs(n_features=5)
+FIVE = Inputs(n_features=5, n_numeric=3)
 TABLES = (Embedding(n_codes=7, dimension=3), Embedding(n_codes=60, dimension=2))
 CODED = replace(FIVE, embeddings=TABLES, n_outputs=3)
 CHOSEN = Hyperparameters(
@@ -51,6 +51,9 @@ FULL = replace(
     skip=True,
     stochastic_depth=0.3,
     averaging="exponential",
+    numeric_embedding="periodic",
+    embedding_size=4,
+    members=3,
 )
 STRENGTHS = {
     "weight_decay": 0.9,
@@ -62,6 +65,7 @@ STRENGTHS = {
     "cutmix": 1.0,
     "fgsm": 0.5,
     "stochastic_depth": 0.8,
+    "frequency_scale": 2.0,
 }
 
 
@@ -421,6 +425,81 @@ def test_noise_is_added_to_features_while_training_alone() -> None:
     noisy = np.asarray(model.get_layer("noise")(x, training=True))
     assert noisy.std() == pytest.approx(0.5, rel=0.05)
     assert np.array_equal(model.get_layer("noise")(x, training=False), x)
+
+
+@pytest.mark.parametrize("kind", ["periodic", "piecewise"])
+def test_numbers_become_several_each_and_other_features_stay(kind: str) -> None:
+    chosen = replace(PLAIN, numeric_embedding=kind, embedding_size=6)
+    model = build_network(FIVE, chosen, seed=0)
+    inner = keras.Model(model.inputs[0], model.get_layer("numbers_and_others").output)
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
+    found = np.asarray(inner(x)).reshape(4, -1)
+    assert found.shape == (4, 3 * 6 + 2)
+    np.testing.assert_array_equal(found[:, 18:], x[:, 3:])
+    moved = np.asarray(inner(x + np.eye(5, dtype=np.float32)[1]))  # one number moves its own six
+    assert set(np.flatnonzero(np.any(moved != found, axis=0))) <= set(range(6, 12))
+    assert np.any(moved[:, 6:12] != found[:, 6:12])
+
+
+def test_periodic_numbers_are_sines_and_cosines_at_learnt_frequencies() -> None:
+    chosen = replace(PLAIN, numeric_embedding="periodic", frequency_scale=0.7)
+    model = build_network(FIVE, chosen, seed=0)
+    frequencies = model.get_layer("frequencies").kernel.numpy()  # (k, f)
+    linear = model.get_layer("numbers")
+    assert frequencies.std() == pytest.approx(0.7, rel=0.4)
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    angles = 2 * np.pi * frequencies * x[:, :, None]
+    waves = np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
+    np.testing.assert_allclose(
+        keras.Model(model.inputs[0], linear.input)(np.pad(x, ((0, 0), (0, 2)))),
+        waves,
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+def test_pieces_of_a_normal_score_fill_one_after_the_other() -> None:
+    model = build_network(FIVE, replace(PLAIN, numeric_embedding="piecewise"), seed=0)
+    pieces = keras.Model(model.inputs[0], model.get_layer("numbers").input)
+    x = np.zeros((5, 5), np.float32)
+    x[:, 0] = [-4, -3, 0, 0.1, 3]
+    found = np.asarray(pieces(x))[:, 0]
+    np.testing.assert_allclose(found.sum(axis=1)[[0, 1, 2, 4]], [0, 0, 8, 16], atol=1e-4)
+    assert 8 < found[3].sum() < 9
+    assert np.all(np.diff(found, axis=1) <= 1e-6)
+
+
+@pytest.mark.parametrize("inputs", [FIVE, replace(FIVE, n_outputs=3)], ids=["two", "classes"])
+def test_logits_of_members_are_those_of_their_mean_probability(inputs: Inputs) -> None:
+    model = build_network(inputs, replace(PLAIN, members=4), seed=0)
+    x = 30 * np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
+    each = keras.Model(model.inputs[0], model.get_layer("heads").output)(x)
+    logits = np.asarray(model(x), np.float64)
+    assert np.isfinite(logits).all()
+    if inputs.n_outputs == 1:
+        mean = tf.reduce_mean(tf.sigmoid(each), axis=1)
+        np.testing.assert_allclose(1 / (1 + np.exp(-logits)), mean, rtol=1e-4, atol=1e-6)
+    else:
+        mean = tf.reduce_mean(tf.nn.softmax(each), axis=1)
+        np.testing.assert_allclose(tf.nn.softmax(logits), mean, rtol=1e-4, atol=1e-6)
+
+
+def test_each_member_is_trained_on_its_own_loss(rows: Rows, y_validation: Floats) -> None:
+    # The gradient of the mean of losses, not of the loss of the mean.
+    chosen = replace(PLAIN, members=3, optimizer="sgd", l1=0.0, l2=0.0, skip=True)
+    training = trained(chosen, rows, y_validation, Programs(), epochs=1)
+    model = build_network(FIVE, chosen, seed=0)
+    each = keras.Model(model.inputs[0], model.get_layer("heads").output)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    with tf.GradientTape() as tape:
+        z = each(rows.x)[:, :, 0]
+        own = tf.reduce_mean([loss(rows.y, z[:, m]) for m in range(3)])
+    gradients = tape.gradient(own, [v.value for v in model.trainable_variables])
+    optimizer = make_optimizer(chosen)
+    optimizer.build(model.trainable_variables)
+    optimizer.apply(gradients)
+    for found, expected in zip(training._program.last_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_network_with_all_of_it_is_stock_keras(tmp_path: Any) -> None:
