@@ -5,14 +5,14 @@ The largest strength that still learned on these data is worth more than a rule 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from objectives.hyperparameters import Hyperparameters
 from search.space import hyperparameters
-from search.wording import say_network
+from search.wording import say_more, say_network
 
 LEARNED = ("healthy", "overfit")
 
@@ -131,7 +131,9 @@ def _change_underfit(one: Judged, judged: Sequence[Judged]) -> str:
     chosen = one.chosen
     named = (("dropout", chosen.dropout), ("L1", chosen.l1), ("L2", chosen.l2))
     strong = [name for name, strength in named if strength > 0]
-    less = f"less {' and '.join(strong)}, " if strong else ""
+    strong += ["other regularisers"] if say_more(asdict(chosen)) else []
+    listed = " and ".join(part for part in (", ".join(strong[:-1]), *strong[-1:]) if part)
+    less = f"less {listed}, " if strong else ""
     return f"Give it more freedom: {less}wider layers, more epochs or a larger learning rate."
 
 

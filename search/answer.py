@@ -21,7 +21,7 @@ from objectives.features.preparation import Prepared, load_prepared
 from search.errors import TrialError
 from search.figures import best_trial, confirmed_json, study_winner, winner_json
 from search.settings import Settings
-from search.space import hyperparameters
+from search.space import hyperparameters, is_unregularised
 from search.study import prepared_folder, same_table
 from search.winner import Winner, confirmed_trials
 from storage.answers import StoredAnswer, read_answer, save_answer
@@ -137,8 +137,7 @@ def _make(
 
 def _is_plain(trial: FrozenTrial) -> bool:
     """Whether a trial is the unregularised network that every study begins with."""
-    chosen = hyperparameters(trial.params)
-    return trial.number == 0 and chosen.dropout == chosen.l1 == chosen.l2 == 0
+    return trial.number == 0 and is_unregularised(hyperparameters(trial.params))
 
 
 def _rows(prepared: Prepared) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """How a command answers: its figures, or one line and an exit code (`search/exits.py`)."""
 
 import functools
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -56,14 +57,15 @@ def answering(command: Command) -> Command:
 
 def print_end(study: "Study", *, as_json: bool) -> None:
     """Print a study's figures, and how to go on when it is not finished."""
-    from search.terminal import print_study
+    from search.terminal.studies import print_study
     from search.wording import resume_command
 
     figures = study.figures
     if as_json:
         print_json(figures.to_json())
     else:
-        print_study(console(), figures)
+        winner = study.trial(figures.winner["trial"]) if figures.winner else None
+        print_study(console(), figures, winner)
     if figures.state != "finished":
         typer.echo(f"To go on: {resume_command(study.name, study.url)}", err=True)
 
@@ -84,11 +86,22 @@ def _print_interrupted(interrupted: Interrupted) -> None:
 
 def print_json(document: Any) -> None:
     """Print the one document that `--json` promises on standard output."""
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # JSON has its own way to write what an encoding lacks
+        text = json.dumps(document, indent=2)
+    typer.echo(text)
+
+
+def escape_what_cannot_be_shown() -> None:
+    r"""Let names from the data print as `\xe4` where standard output's encoding lacks them."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def console() -> "Console":
-    """Return standard output as the tables of `search/terminal.py` want it."""
+    """Return standard output as the tables of `search/terminal/` want it."""
     from rich.console import Console
 
     return Console(highlight=False)

@@ -12,7 +12,14 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from search.answering import DEBUG, answering, console, print_end, print_json
+from search.answering import (
+    DEBUG,
+    answering,
+    console,
+    escape_what_cannot_be_shown,
+    print_end,
+    print_json,
+)
 from search.exits import EXIT_FAILED
 
 app = typer.Typer(
@@ -79,6 +86,14 @@ Folds = Annotated[
 ]
 Seed = Annotated[
     int, typer.Option(metavar="N", help="Seed of the split, the sampler and the training.")
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A parameter of the space as a line of its file says it; may be repeated.",
+    ),
 ]
 TrialNumber = Annotated[
     int | None, typer.Option("--trial", metavar="N", help="Number of a trial, from 0.")
@@ -154,10 +169,18 @@ def launch(
     weight: Weight = None,
     group: Group = None,
     time: Time = None,
+    space: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="regularization, cocktail, quick, or a TOML file: `dampen space`."
+        ),
+    ] = "regularization",
+    assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a study and run it to its budget."""
     from search import study as studies
+    from search.space_file import read_assignments
 
     found = studies.launch(
         data,
@@ -181,8 +204,26 @@ def launch(
         weight=weight,
         group=group,
         time=time,
+        space=space,
+        fixed=read_assignments(assignments or ()),
     )
     print_end(found, as_json=as_json)
+
+
+@app.command("space")
+@answering
+def print_space(
+    space: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="regularization, cocktail, quick, or a TOML file."),
+    ] = "regularization",
+    assignments: Assignments = None,
+) -> None:
+    """Print a search space as a TOML file to edit, for `dampen launch --space FILE`."""
+    from search.space_file import read_assignments, read_space
+    from search.space_text import space_toml
+
+    typer.echo(space_toml(read_space(space, read_assignments(assignments or ()))), nl=False)
 
 
 @app.command()
@@ -205,7 +246,7 @@ def inspect(
 ) -> None:
     """Show what a table holds and what could ruin an answer; nothing is searched."""
     from search import inspecting
-    from search.terminal import print_inspection
+    from search.terminal.inspection import print_inspection
 
     roles = inspecting.make_roles(
         positive=positive,
@@ -279,7 +320,7 @@ def worker(study: StudyName, storage: Storage = None, data: Data = None) -> None
 def list_all(storage: Storage = None, as_json: AsJson = False) -> None:
     """List the studies in the storage."""
     from search.figures import summary_json
-    from search.terminal import print_studies
+    from search.terminal.studies import print_studies
     from storage.database import open_database
     from storage.progress import list_studies
 
@@ -303,7 +344,8 @@ def show(
 ) -> None:
     """Show a study's figures, or one trial's."""
     from search.figures import study_figures, trial_figures
-    from search.terminal import print_study, print_trial
+    from search.terminal.studies import print_study
+    from search.terminal.trials import print_trial
     from storage.database import open_database
 
     db = open_database(storage, create=False)
@@ -316,7 +358,8 @@ def show(
         if as_json:
             print_json(figures.to_json())
         else:
-            print_study(console(), figures)
+            winner = trial_figures(db, study, figures.winner["trial"]) if figures.winner else None
+            print_study(console(), figures, winner)
     else:
         found = trial_figures(db, study, trial)
         if as_json:
@@ -335,7 +378,7 @@ def explain(
 ) -> None:
     """Say in three sentences what became of a trial, and what to change."""
     from search import explaining
-    from search.terminal import print_explanations
+    from search.terminal.trials import print_explanations
     from storage.database import open_database
 
     found = explaining.explain(open_database(storage, create=False), study, trial)
@@ -438,6 +481,7 @@ def export(
     form: Annotated[
         str, typer.Option("--format", metavar="NAME", help="keras, savedmodel or onnx.")
     ] = "keras",
+    data: Data = None,
     storage: Storage = None,
 ) -> None:
     """Write a trained model that takes the raw table."""
@@ -448,21 +492,24 @@ def export(
     if ensemble and trial is not None:
         raise SettingError("an ensemble chooses its own trials; leave out --trial or --ensemble.")
     if ensemble:
-        weights = exporting.export_ensemble(study, output, form=form, storage=storage)
+        weights = exporting.export_ensemble(study, output, form=form, data=data, storage=storage)
         what = f"the ensemble of {len(weights)} trials"
     else:
-        what = f"trial {exporting.export(study, output, trial=trial, form=form, storage=storage)}"
+        number = exporting.export(study, output, trial=trial, form=form, data=data, storage=storage)
+        what = f"trial {number}"
     card = card_path(output)
     typer.echo(f"Wrote {what} of {study} to {output}, and its model card to {card}", err=True)
 
 
 @app.command()
 @answering
-def code(study: StudyName, trial: Winner = None, storage: Storage = None) -> None:
+def code(
+    study: StudyName, trial: Winner = None, data: Data = None, storage: Storage = None
+) -> None:
     """Print a trial as a plain Keras script."""
     from search.coding import script
 
-    typer.echo(script(study, trial=trial, storage=storage), nl=False)
+    typer.echo(script(study, trial=trial, data=data, storage=storage), nl=False)
 
 
 @app.command()
@@ -496,7 +543,7 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Look the storage over: what is wrong, and what to type."""
-    from search.terminal import print_findings
+    from search.terminal.findings import print_findings
     from search.upkeep import agreed, diagnosis_json
     from storage.doctor import examine
     from storage.recorded import may_serve_others
@@ -551,7 +598,12 @@ def delete(study: StudyName, storage: Storage = None, yes: Yes = False) -> None:
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     signal.signal(signal.SIGTERM, _interrupt)
-    app()
+    escape_what_cannot_be_shown()
+    try:
+        app()
+    finally:  # nothing is left to lose, and nobody to catch an interruption
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:

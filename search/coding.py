@@ -3,10 +3,14 @@
 Loads no TensorFlow: all that the script needs stands in the study, its table and its prepared data.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 from objectives.features.preparation import load_prepared
 from objectives.features.preprocessing import Preprocessing
+from objectives.features.scaling import single_precision
+from objectives.script.features import has_outliers
 from objectives.script.splitting import keeps_copies_together
 from objectives.script.writing import Plan, write_script
 from objectives.table.dataset import Table
@@ -20,12 +24,19 @@ from storage.database import open_database
 from storage.studies import load_study
 
 
-def script(study: str, *, trial: int | None = None, storage: str | None = None) -> str:
+def script(
+    study: str,
+    *,
+    trial: int | None = None,
+    data: str | Path | None = None,
+    storage: str | None = None,
+) -> str:
     """Return a script that reads the study's table and trains the trial's network.
 
     Args:
         study: name of the study.
         trial: number of a complete trial; the study's winner unless told.
+        data: where the study's table lies now, and is read by the script; as at launch unless told.
         storage: a database URL, as for `launch`.
 
     Raises:
@@ -36,7 +47,7 @@ def script(study: str, *, trial: int | None = None, storage: str | None = None) 
     record = load_study(db, study)
     settings = Settings.from_json(record.settings)
     chosen = complete_trial(db, record, trial)
-    table = same_table(db, record, settings)
+    table = same_table(db, record, settings, data)
     folds = load_prepared(prepared_folder(db, record, settings, table)).folds
     preprocessings = [fold.preprocessing for fold in folds]
     assert chosen.value is not None  # it is complete
@@ -60,6 +71,8 @@ def script(study: str, *, trial: int | None = None, storage: str | None = None) 
             embeddings={e.name: e.dimension for p in preprocessings for e in p.embedded},
             gaps=_gaps(table, settings.roles.group),
             infinite=_has_infinity(table),
+            outliers=has_outliers(table.frame, [fold.train.rows for fold in folds]),
+            unlabelled=table.dropped_rows > 0,
             times_of_day=_times_of_day(preprocessings),
             copies=keeps_copies_together(table.frame),
             time_order=_time_order(table, settings.roles.time),
@@ -78,7 +91,7 @@ def _gaps(table: Table, group: str | None) -> tuple[str, ...]:
     And the groups' column, of which the table keeps codes only: it may have gaps too.
     """
     numbers = table.frame.select_dtypes("float64")
-    found = [str(name) for name in numbers if not np.isfinite(numbers[name]).all()]
+    found = [str(n) for n in numbers if not np.isfinite(single_precision(numbers[n])).all()]
     return (*found, *([group] if group is not None else []))
 
 
@@ -89,7 +102,7 @@ def _times_of_day(folds: list[Preprocessing]) -> tuple[str, ...]:
 
 def _has_infinity(table: Table) -> bool:
     return any(
-        bool(np.isinf(table.frame[column.name]).any())
+        bool(np.isinf(single_precision(table.frame[column.name])).any())
         for column in table.schema.used
         if column.kind == "numeric"
     )

@@ -89,8 +89,8 @@ def _say_simpler(name: str, comparison: Difference) -> str:
     if verdict == "unknown":
         return f"Whether {_NAMES[name]} is as good, these rows cannot say."
     return (
-        f"{model}, which needs no search, is as good as far as these rows can tell: the "
-        f"difference, {gap}, may be chance."
+        f"{model}, which needs no search, is as good as far as these rows can tell: the network's "
+        f"ROC-AUC minus its is {gap}, which may be chance."
     )
 
 
@@ -109,7 +109,10 @@ def _say_ensemble(comparison: Difference) -> list[str]:
     verdict, gap = _judge(comparison)
     if verdict != "worse":
         return []
-    return [f"The ensemble is better than the network alone, by {gap}: `export --ensemble`."]
+    return [
+        f"The ensemble is better than the network alone, by {gap}: dampen export --ensemble writes "
+        "it."
+    ]
 
 
 def _judge(comparison: Difference) -> tuple[str, str]:

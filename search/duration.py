@@ -1,5 +1,6 @@
 """Durations as people write them: `90s`, `10m`, `2h`."""
 
+import math
 import re
 
 from search.errors import SettingError
@@ -7,12 +8,18 @@ from search.errors import SettingError
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(text: str | float) -> float:
     """Return the seconds meant by a number and its unit, `s`, `m` or `h`.
 
+    Args:
+        text: such as "90s"; a number that is no text is one of seconds.
+
     Raises:
-        SettingError: no number, no unit, or not positive.
+        SettingError: no number, no unit, not positive, or no end.
     """
+    if isinstance(text, int | float) and not isinstance(text, bool) and 0 < text < math.inf:
+        return float(text)
+    text = str(text)
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip().lower())
     if match is None or float(match[1]) == 0:
         raise SettingError(

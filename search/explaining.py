@@ -10,7 +10,7 @@ from typing import Any
 
 from search.advice import Judged, advise
 from search.errors import TrialError
-from search.figures import STATE_NAMES, best_trial, find_trial
+from search.figures import STATE_NAMES, complete_trial, find_trial
 from search.wording import say_network
 from storage.database import Database
 from storage.evaluations import read_evaluations
@@ -34,7 +34,7 @@ class Explanation:
     """One trial, explained."""
 
     trial: int
-    role: str  # "best", "failure" or "asked for"
+    role: str  # "best" for the winner, "failure" or "asked for"
     verdict: str | None  # None for a trial that failed
     value: float | None
     sentences: tuple[str, str, str]  # what it is, the evidence, what to change
@@ -45,7 +45,7 @@ class Explanation:
 
 
 def explain(db: Database, name: str, number: int | None = None) -> tuple[Explanation, ...]:
-    """Explain a trial; for None the best one, and the most instructive failure if there is one.
+    """Explain a trial; for None the winner, and the most instructive failure if there is one.
 
     Raises:
         StudyNotFoundError, TrialError: there is no such study or trial, or it has not ended.
@@ -67,7 +67,7 @@ def explain(db: Database, name: str, number: int | None = None) -> tuple[Explana
                 f"{STATE_NAMES[trial.state]}."
             )
         return (_explain(by_number[number], judged, "asked for"),)
-    best = by_number[best_trial(db, record).number]
+    best = by_number[complete_trial(db, record, None).number]
     failure = _most_instructive(judged, best)
     return (
         _explain(best, judged, "best"),

@@ -34,6 +34,7 @@ class _Source:
     record: StudyRecord
     settings: Settings
     prepared: Prepared
+    encoding: str | None  # of a CSV file
 
     def card(self) -> dict[str, Any]:
         """Return what the card of every model of the study says."""
@@ -42,6 +43,7 @@ class _Source:
             "labels": list(self.settings.data.labels),
             "study": self.record.name,
             "folds": self.settings.folds,
+            "encoding": self.encoding,
             "versions": self.settings.versions,
         }
 
@@ -52,6 +54,7 @@ def export(
     *,
     trial: int | None = None,
     form: str = "keras",
+    data: str | Path | None = None,
     storage: str | None = None,
 ) -> int:
     """Write a trial's model, and its model card beside it; return the trial's number.
@@ -61,6 +64,7 @@ def export(
         path: of the file to write, ending in `.keras` or `.onnx`; of a SavedModel's folder.
         trial: number of the trial; the study's winner unless told.
         form: keras, savedmodel or onnx.
+        data: where the study's table lies now; where it lay at launch unless told.
         storage: a database URL, as for `launch`.
 
     Raises:
@@ -73,7 +77,7 @@ def export(
     chosen = complete_trial(db, record, trial)
     figures = trial_figures(db, study, chosen.number)
     file = find_artifact(db, chosen._trial_id, WEIGHTS_FILE)
-    source = _source(db, record)
+    source = _source(db, record, data)
 
     load_tensorflow()  # it takes seconds, so everything that can be refused comes before
     from objectives.portable.export import export_model
@@ -98,13 +102,18 @@ def export(
 
 
 def export_ensemble(
-    study: str, path: Path, *, form: str = "keras", storage: str | None = None
+    study: str,
+    path: Path,
+    *,
+    form: str = "keras",
+    data: str | Path | None = None,
+    storage: str | None = None,
 ) -> dict[int, float]:
     """Write an ensemble's model and its card; return the weight of each of its trials.
 
     Args:
         study: name of the study.
-        path, form, storage: as for `export`.
+        path, form, data, storage: as for `export`.
 
     Raises:
         TrialError: fewer than two complete trials left what an ensemble is chosen by.
@@ -113,7 +122,7 @@ def export_ensemble(
     """
     db = open_database(storage, create=False)
     record = load_study(db, study)
-    source = _source(db, record)
+    source = _source(db, record, data)
     selection = select(scored_trials(db, record, source.prepared), source.prepared)
     if selection is None:
         raise TrialError(
@@ -164,8 +173,9 @@ def trained_networks(
     return networks
 
 
-def _source(db: Database, record: StudyRecord) -> _Source:
+def _source(db: Database, record: StudyRecord, data: str | Path | None) -> _Source:
     settings = Settings.from_json(record.settings)
-    table = same_table(db, record, settings)
+    table = same_table(db, record, settings, data)
     prepared = load_prepared(prepared_folder(db, record, settings, table))
-    return _Source(db=db, record=record, settings=settings, prepared=prepared)
+    encoding = table.dialect.encoding if table.dialect is not None else None
+    return _Source(db=db, record=record, settings=settings, prepared=prepared, encoding=encoding)

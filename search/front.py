@@ -40,7 +40,7 @@ METRIC = "validation ROC-AUC"
 SECONDS_BETWEEN_NOTES = 10.0
 SHARE_OF_NOTES = 0.01
 SHARE_OF_PICTURES = 0.02
-SHARE_AT_END = 0.03
+SHARE_AT_END = 0.04
 SECONDS_OF_PICTURES = 0.8  # until they were drawn once: matplotlib is loaded for the first
 
 

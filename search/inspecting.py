@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from objectives.splitting.split import default_folds
+from objectives.table.cells import cell_text
 from objectives.table.dataset import Table, read_table
 from objectives.table.inspection import Remark, inspect_table
 from objectives.table.roles import Roles
@@ -89,12 +90,12 @@ def make_roles(
     """Return what was said about the columns as one value, names as text."""
     return Roles(
         positive=positive,
-        categorical=tuple(map(str, categorical)),
-        numeric=tuple(map(str, numeric)),
-        drop=tuple(map(str, drop)),
-        weight=weight,
-        group=group,
-        time=time,
+        categorical=tuple(map(cell_text, categorical)),
+        numeric=tuple(map(cell_text, numeric)),
+        drop=tuple(map(cell_text, drop)),
+        weight=None if weight is None else cell_text(weight),
+        group=None if group is None else cell_text(group),
+        time=None if time is None else cell_text(time),
     )
 
 

@@ -7,7 +7,7 @@ MOST = 80  # characters of a label or a name
 
 # What begins something in the middle of a line, or at its beginning.
 _MARKUP = re.compile(r"[\\`*_\[\]<>|#~&$]|^[-+=]")
-_NUMBER = re.compile(r"^\d+(?=[.)])")
+_NUMBER = re.compile(r"^\d+(?=[.)](?:\s|$))")
 # What makes an address a link by itself, which no backslash prevents.
 _ADDRESS = re.compile(r"www(?=\.)|:(?=//)|@", re.IGNORECASE)
 _GAP = "\N{EM SPACE}"

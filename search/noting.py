@@ -15,12 +15,12 @@ from typing import Any
 from search.duration import format_duration
 from search.markdown import code, escaped, table
 from search.settings import Settings
+from search.space_text import say_space
 from search.winner import Winner
 from search.wording import resume_command, say_labels, say_network, say_value
 from storage.progress import StudySummary
 
 _MOST_CLASSES = 12  # of a confusion matrix
-_LAST_EPOCHS = 3
 _SENTENCES = 1_000  # characters of evidence
 
 
@@ -56,7 +56,7 @@ def trial_note(
     if evaluation["metrics"]:
         parts += [_metrics(evaluation), _confusion(evaluation["metrics"], labels)]
     if learning_curve.get("validation_roc_auc"):
-        parts.append(_curve_end(evaluation, learning_curve))
+        parts.append(_curve(evaluation, learning_curve))
     return "\n\n".join(parts)
 
 
@@ -100,6 +100,11 @@ def study_note(
     facts = {**_asked(settings, summary), **_found(summary, verdicts, leader, winner)}
     rows = [[f"**{name}**", said] for name, said in facts.items() if said]
     parts.append(table(["", ""], rows, numbers=False))
+    if settings.folds > 1 and counts.pruned:
+        parts.append(
+            "A pruned trial's point in History is the mean of the folds it came to, the easy ones "
+            "perhaps: switch *Include PRUNED trials* off to compare."
+        )
     parts += ["In the folder where it was launched:", code(_commands(summary.name, url))]
     return "\n\n".join(parts)
 
@@ -113,10 +118,11 @@ def _asked(settings: Settings, summary: StudySummary) -> dict[str, str]:
     more = len(data.labels) - len(labels)
     return {
         "data": f"{escaped(data.name)}, {data.rows:,} rows, {len(data.columns)} columns",
-        "target": f"{escaped(data.target)}: {say_labels(labels)}"
-        + (f" and {more} more" if more else ""),
+        "target": f"{say_labels(labels)}{f' and {more} more' if more else ''}, in column "
+        f"{escaped(data.target)}",
         "value": f"ROC-AUC on the validation rows of {judged}",
         "budget": f"{summary.planned_trials} trials{timeout}",
+        "space": escaped(say_space(settings.spec()), _SENTENCES),
         "search": f"{settings.sampler} sampler, {settings.pruner} pruner, seed {settings.seed}",
     }
 
@@ -194,10 +200,10 @@ def _confusion(metrics: Mapping[str, Any], labels: Sequence[str]) -> str:
     )
 
 
-def _curve_end(evaluation: Mapping[str, Any], curve: Mapping[str, Any]) -> str:
-    """Return the last epochs, and the best one; several folds' means, as far as all of them go."""
+def _curve(evaluation: Mapping[str, Any], curve: Mapping[str, Any]) -> str:
+    """Return the first, the best and the last epoch; of folds their means, as far as all go."""
     n, best = len(curve["validation_roc_auc"]), evaluation["best_epoch"]
-    shown = sorted({best, *range(n - _LAST_EPOCHS + 1, n + 1)} & {*range(1, n + 1)})
+    shown = sorted({1, best, n} & {*range(1, n + 1)})
     folds = evaluation["folds"]
     whose = f" of the median fold; below, the mean of {len(folds)} folds" if folds else ""
     title = f"**Learning curve**: kept epoch {best} of {evaluation['epochs']}{whose}"

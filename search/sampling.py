@@ -11,7 +11,11 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    distribution_to_json,
+)
 from optuna.samplers import BaseSampler
 
 from search.errors import SettingError
@@ -57,20 +61,23 @@ def draw(
     """Draw a trial's parameters as `Trial.suggest_*` would, but without a transaction for each.
 
     What the trial has already (from an interrupted attempt) or was enqueued with comes first, then
-    what the sampler draws jointly, then what it draws one by one. Under Hyperband the sampler sees
-    the trials of all brackets, where `Trial` shows it those of one: at 50 trials a bracket has too
-    few to learn from.
+    what the sampler draws jointly, then what it draws one by one; what has one value is not drawn.
+    Under Hyperband the sampler sees the trials of all brackets, where `Trial` shows it those of
+    one: at 50 trials a bracket has too few to learn from.
 
     Returns:
         The parameters by name, and the same as the storage wants them: internal representation
         and distribution.
     """
     trial = study._storage.get_trial(trial_id)
-    known: Mapping[str, Any] = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    fixed = {name: _only_value(each) for name, each in space.items() if each.single()}
+    queued = trial.system_attrs.get("fixed_params", {})
+    known: Mapping[str, Any] = {**fixed, **queued, **trial.params}
     joint: Mapping[str, Any] = {}
     if not space.keys() <= known.keys():
         study.sampler.before_trial(study, trial)
-        joint_space = dict(sorted(space.items()))  # in Optuna's order
+        drawn = {name: each for name, each in space.items() if not each.single()}
+        joint_space = dict(sorted(drawn.items()))  # in Optuna's order
         if not isinstance(study.sampler, optuna.samplers.TPESampler):  # which takes any space
             joint_space = study.sampler.infer_relative_search_space(study, trial)
         joint = study.sampler.sample_relative(study, trial, joint_space)
@@ -87,6 +94,12 @@ def draw(
         for name, value in params.items()
     }
     return params, stored
+
+
+def _only_value(distribution: BaseDistribution) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[0]
+    return distribution.low  # type: ignore[attr-defined]
 
 
 def _contains(distribution: BaseDistribution, value: Any) -> bool:

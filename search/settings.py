@@ -14,9 +14,11 @@ from optuna.distributions import BaseDistribution, distribution_to_json, json_to
 
 from objectives.table.roles import Roles
 from search.errors import SettingError, StudyChangedError
+from search.named_spaces import DEFAULT_SPACE, SpaceSpec
 from search.pruning import check_pruner
 from search.sampling import check_sampler
 from search.space import UNPROBED_L1_BOUND
+from search.space_file import spec_of
 
 if TYPE_CHECKING:
     from objectives.table.dataset import Table
@@ -63,7 +65,9 @@ class Settings:
     roles: Roles = field(default_factory=Roles)
     folds: int = 1  # 1 for one split, more for cross-validation within each trial
     space: dict[str, str]  # parameter -> its distribution as Optuna's JSON
-    l1_bound: float = UNPROBED_L1_BOUND  # the largest L1 of the space
+    space_name: str = DEFAULT_SPACE  # of a named space, or of the file it was read from
+    space_asked: dict[str, Any] = field(default_factory=dict)  # `space_file.stored_spec`
+    l1_bound: float = UNPROBED_L1_BOUND  # the largest L1 of the space, unless another was asked for
     l1_dies_at: float | None = None  # as the probe found it; None where it could not, or was not
     seed: int
     sampler: str
@@ -77,6 +81,10 @@ class Settings:
     def distributions(self) -> dict[str, BaseDistribution]:
         """Return the space as Optuna's distributions."""
         return {name: json_to_distribution(text) for name, text in self.space.items()}
+
+    def spec(self) -> SpaceSpec:
+        """Return the space as it was asked for."""
+        return spec_of({"space_name": self.space_name, "space_asked": self.space_asked})
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON values."""

@@ -3,7 +3,7 @@
 The space is flat: every trial has every parameter. Optuna samples jointly only what all trials
 have in common, so a strength stands beside its switch (`use_l1`, `l1`) instead of behind it: with
 the switch off the network has no penalty at all, whatever the strength says. Depth, first width and
-taper describe the layers for the same reason.
+taper describe the layers for the same reason. What is fixed stays, with one value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,11 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from objectives.hyperparameters import (
-    ACTIVATIONS,
-    CLASS_WEIGHTS,
-    NORMALIZATIONS,
-    SCALINGS,
-    Hyperparameters,
-)
+from objectives.hyperparameters import CLASS_WEIGHTS, SCALINGS, Hyperparameters
+from search.errors import SettingError
+from search.named_spaces import REGULARIZATION
+from search.parameters import PARAMETERS
+from search.ranges import Choices, FromTable, Interval, Range, Ranges, Value
 
 Space = Mapping[str, BaseDistribution]
 
@@ -35,87 +33,134 @@ _LARGEST_BATCH_SIZES = (256, 512, 1024)
 # strength that left some networks alive, and at 5e-2 all were dead (`.docs/log.md`).
 UNPROBED_L1_BOUND = 1e-2
 
+_NARROWEST = 4  # units that a taper leaves at least, where the first layer has as many
+_LAYERS = ("hidden_layers", "width", "taper")  # what the widths are made of
+# A well-tried default, as far as it is not the plain network: both begin every study.
+_TRIED = {"dropout": 0.2, "use_l2": True, "l2": 1e-4, "normalization": "batch"}
 
-def regularization_space(
+
+def search_space(
+    ranges: Ranges,
     n_train: int,
     *,
     scalings: Sequence[str] = ("standard",),
     imbalanced: bool = False,
     l1_bound: float = UNPROBED_L1_BOUND,
 ) -> dict[str, BaseDistribution]:
-    """Return the space for a table.
+    """Return the space of ranges for a table.
 
-    What would make no difference is left out: the scaling of a table without numbers, the class
-    weight of one whose classes are about equally frequent.
+    What would make no difference is left out: the scaling of a table without numbers, and, unless
+    it was asked for, the class weight of one whose classes are about equally frequent.
 
     Args:
+        ranges: of each hyperparameter, in the order of `PARAMETERS`.
         n_train: training rows.
         scalings: the scalings that its numeric columns have.
         imbalanced: whether one class is rare.
-        l1_bound: the largest L1, > 1e-6; `objectives/verdict/probe.py` finds it from the data.
+        l1_bound: the largest L1, unless its range says one, > 0; `objectives/verdict/probe.py`
+            finds it from the data.
+
+    Raises:
+        SettingError: L1 is to begin above `l1_bound`.
     """
     sizes = next((s for limit, s in _BATCH_SIZES if n_train <= limit), _LARGEST_BATCH_SIZES)
-    space: dict[str, BaseDistribution] = {
-        "dropout": FloatDistribution(0.0, 0.6),
-        "use_l1": CategoricalDistribution([False, True]),
-        "l1": FloatDistribution(1e-6, l1_bound, log=True),
-        "use_l2": CategoricalDistribution([False, True]),
-        "l2": FloatDistribution(1e-6, 1e-1, log=True),
-        "hidden_layers": IntDistribution(1, 3),
-        "width": CategoricalDistribution([16, 32, 64, 128, 256]),
-        "taper": CategoricalDistribution([1.0, 0.5]),
-        "activation": CategoricalDistribution(list(ACTIVATIONS)),
-        "normalization": CategoricalDistribution(list(NORMALIZATIONS)),
-        "learning_rate": FloatDistribution(3e-4, 3e-2, log=True),
-        "batch_size": CategoricalDistribution(list(sizes)),
+    of_table: dict[str, tuple[Value, ...]] = {
+        "batch_size": sizes,
+        "scaling": tuple(s for s in SCALINGS if s in scalings),
+        "class_weight": CLASS_WEIGHTS if imbalanced else (),
     }
-    if len(scalings) > 1:
-        space["scaling"] = CategoricalDistribution([s for s in SCALINGS if s in scalings])
-    if imbalanced:
-        space["class_weight"] = CategoricalDistribution(list(CLASS_WEIGHTS))
+    space: dict[str, BaseDistribution] = {}
+    for name, asked in ranges.items():
+        found = asked
+        if isinstance(found, FromTable):
+            values = of_table[name]
+            found = Choices(values=values[len(values) // 2 :][:1] if found.middle else values)
+        if (name == "scaling" and len(scalings) < 2) or (found == Choices(values=())):
+            continue
+        if PARAMETERS[name].can_be_off:
+            space[f"use_{name}"] = CategoricalDistribution(_switch(found))
+        space[name] = _distribution(name, found, l1_bound)
     return space
 
 
+def regularization_space(n_train: int, **of_table: Any) -> dict[str, BaseDistribution]:
+    """Return the default space for a table; the arguments are those of `search_space`."""
+    return search_space(REGULARIZATION, n_train, **of_table)
+
+
+def _switch(found: Range) -> list[bool]:
+    assert not isinstance(found, FromTable)
+    can_be_on = isinstance(found, Interval) or bool(found.values)
+    return [*([False] if found.off else []), *([True] if can_be_on else [])]
+
+
+def _distribution(name: str, found: Range, l1_bound: float) -> BaseDistribution:
+    if isinstance(found, Choices):
+        usual = PARAMETERS[name].usual
+        lowest = usual.low if isinstance(usual, Interval) else None
+        return CategoricalDistribution(found.values or [lowest])  # where it is never on
+    assert isinstance(found, Interval)
+    limits = PARAMETERS[name].limits
+    if limits is not None and limits.whole and found.high is not None:
+        return IntDistribution(int(found.low), int(found.high), log=found.log)
+    high = l1_bound if found.high is None else found.high
+    if found.low >= high:
+        raise SettingError(
+            f"`{name}` must begin below {high:.1e}, the largest that these data bear; its low is "
+            f"{found.low:g}. Lower it, or say its high too."
+        )
+    return FloatDistribution(found.low, high, log=found.log)
+
+
 def first_trials(space: Space) -> list[dict[str, Any]]:
-    """Return the parameters of the trials every study begins with.
+    """Return the parameters of the trials every study begins with, as near as the space has them.
 
     A plain network without regularisation, which every other trial has to beat, and a well-tried
-    default: two layers of 128 with batch normalisation, dropout 0.2 and a light L2.
+    default: two layers of 128 with batch normalisation, dropout 0.2 and a light L2. One of them
+    alone where the space leaves no difference.
     """
-    batch_size = space["batch_size"].choices[1]  # type: ignore[attr-defined]
-    plain = {
-        "dropout": 0.0,
-        "use_l1": False,
-        "l1": 1e-6,
-        "use_l2": False,
-        "l2": 1e-6,
-        "hidden_layers": 2,
-        "width": 128,
-        "taper": 1.0,
-        "activation": "relu",
-        "normalization": "none",
-        "learning_rate": 1e-3,
-        "batch_size": batch_size,
-        "scaling": SCALINGS[0],
-        "class_weight": CLASS_WEIGHTS[0],
+    plain: dict[str, Any] = {
+        name: False if name not in PARAMETERS else PARAMETERS[name].plain for name in space
     }
-    plain = {name: plain[name] for name in space}
-    tried = {**plain, "dropout": 0.2, "use_l2": True, "l2": 1e-4, "normalization": "batch"}
-    return [plain, tried]
+    batch_size = space["batch_size"]
+    if isinstance(batch_size, CategoricalDistribution):
+        plain["batch_size"] = batch_size.choices[len(batch_size.choices) // 2]
+    plain, tried = (
+        {name: _nearest(distribution, wanted[name]) for name, distribution in space.items()}
+        for wanted in (plain, {**plain, **_TRIED})
+    )
+    return [plain] if plain == tried else [plain, tried]
+
+
+def _nearest(distribution: BaseDistribution, wanted: Any) -> Any:
+    """Return the value of a distribution that is nearest to what is wanted."""
+    if isinstance(distribution, CategoricalDistribution):
+        choices: tuple[Any, ...] = distribution.choices
+        if wanted in choices or isinstance(wanted, str):
+            return wanted if wanted in choices else choices[0]
+        return min(choices, key=lambda choice: abs(choice - wanted))
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    return min(max(wanted, distribution.low), distribution.high)
 
 
 def hyperparameters(params: Mapping[str, Any]) -> Hyperparameters:
-    """Return the network that a trial's parameters describe."""
+    """Return the network that a trial's parameters describe, also those of an older release."""
     width, taper = int(params["width"]), float(params["taper"])
+    narrowest = min(_NARROWEST, width)
+    chosen: dict[str, Any] = {
+        name: params[name] if params.get(f"use_{name}", True) else 0.0
+        for name in PARAMETERS
+        if name in params and name not in _LAYERS
+    }
+    if not chosen.get("skip", False):
+        chosen["stochastic_depth"] = 0.0  # there is nothing to skip by
     return Hyperparameters(
-        widths=tuple(max(4, int(width * taper**i)) for i in range(params["hidden_layers"])),
-        activation=params["activation"],
-        normalization=params["normalization"],
-        dropout=params["dropout"],
-        l1=params["l1"] if params["use_l1"] else 0.0,
-        l2=params["l2"] if params["use_l2"] else 0.0,
-        learning_rate=params["learning_rate"],
-        batch_size=params["batch_size"],
-        scaling=params.get("scaling", SCALINGS[0]),
-        class_weight=params.get("class_weight", CLASS_WEIGHTS[0]),
+        widths=tuple(max(narrowest, int(width * taper**i)) for i in range(params["hidden_layers"])),
+        **chosen,
     )
+
+
+def is_unregularised(chosen: Hyperparameters) -> bool:
+    """Whether a network has neither dropout nor any strength that can be off."""
+    strengths = [name for name, parameter in PARAMETERS.items() if parameter.can_be_off]
+    return chosen.dropout == 0 and not any(getattr(chosen, name) for name in strengths)

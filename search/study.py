@@ -7,11 +7,13 @@ writes what the study is to do into the database, and lets `search/pool.py` do i
 import hashlib
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -19,6 +21,7 @@ from rich.console import Console
 from objectives.errors import DataError
 from objectives.features.preparation import Prepared, load_prepared, prepare_into
 from objectives.table.dataset import Table, read_table
+from objectives.table.keeping import write_frame
 from objectives.table.roles import Roles
 from objectives.verdict.probe import probe_l1
 from search.confirming import ConfirmingOrders, confirm_best
@@ -27,6 +30,7 @@ from search.errors import Interrupted, SettingError, StudyChangedError
 from search.figures import StudyFigures, TrialFigures, study_figures, trial_figures
 from search.front import Page, both
 from search.inspecting import inspect, make_roles
+from search.named_spaces import DEFAULT_SPACE, SpaceSpec
 from search.pool import Orders, run_pool
 from search.progress import Progress
 from search.pruning import DEFAULT_PRUNER
@@ -44,16 +48,18 @@ from search.settings import (
     installed_versions,
     stored_space,
 )
-from search.space import first_trials, regularization_space
-from search.terminal import print_inspection, print_probe
+from search.space import first_trials, search_space
+from search.space_file import read_space, stored_spec
+from search.terminal.inspection import print_inspection, print_probe
 from search.worker_process import heartbeat_seconds
 from storage.database import Database, open_database
 from storage.drive import drive_warning
-from storage.errors import StudyNotFoundError
+from storage.errors import StorageMissingError, StudyNotFoundError
 from storage.patience import PATIENCE_SECONDS
 from storage.progress import latest_unfinished, list_studies
 from storage.studies import (
     StudyRecord,
+    check_free,
     create_study,
     load_study,
     set_confirm,
@@ -88,7 +94,7 @@ def launch(
     storage: str | None = None,
     trials: int = DEFAULT_TRIALS,
     confirm: int = DEFAULT_CONFIRM,
-    timeout: str | None = None,
+    timeout: str | float | None = None,
     workers: int = 1,
     seed: int = 0,
     sampler: str = DEFAULT_SAMPLER,
@@ -103,6 +109,8 @@ def launch(
     weight: str | None = None,
     group: str | None = None,
     time: str | None = None,
+    space: str | Path = DEFAULT_SPACE,
+    fixed: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> Study:
     """Create a study and run it to its budget.
@@ -115,7 +123,8 @@ def launch(
         trials: the budget: trials that end complete, pruned or failed, >= 1.
         confirm: how many of the best trials are trained again, twice each, once the budget is
             spent, for the winner to be chosen on that; >= 0, 0 for none.
-        timeout: how long to go on at most, as "90s", "10m" or "2h"; `resume` takes the rest.
+        timeout: how long to go on at most, as "90s", "10m" or "2h", or in seconds; `resume` takes
+            the rest.
         workers: processes that train, one thread each, >= 1.
         seed: of the split, the sampler and the training, >= 0.
         sampler: tpe, random, gp or cmaes.
@@ -130,6 +139,10 @@ def launch(
         weight: column that says how much a row counts in the training loss, > 0.
         group: column whose equal rows stay on one side of every split.
         time: column to split by: the latest rows are the test rows.
+        space: regularization, cocktail or quick, or the path of a space file
+            (`search/space_file.py`).
+        fixed: what else is said of single parameters of the space, as a line of such a file would:
+            a value, which fixes it, "off", a list of values, or a dictionary with low and high.
         progress: whether to show the table and the progress on standard error.
 
     Raises:
@@ -151,6 +164,7 @@ def launch(
     )
     heartbeat_seconds()  # a bad one is refused before a worker meets it
     timeout_seconds = parse_duration(timeout) if timeout is not None else None
+    spec = read_space(space, fixed)
     roles = make_roles(
         positive=positive,
         categorical=categorical,
@@ -160,44 +174,48 @@ def launch(
         group=group,
         time=time,
     )
+    if study is not None:
+        _check_free(storage, study)
     found = inspect(data, target, roles, seed=seed, folds=folds, shown=progress)
-    table = found.table
     db = open_database(storage)
-    source = _source(data, table, db)
-    if isinstance(data, pd.DataFrame):  # a file from here on, with the hash of a file
-        table = read_table(source, table.target, roles)
-    identity = DataIdentity.of(table, source)
-    folder = _folder(db, identity, roles, folds=found.folds, seed=seed)
-    prepared = prepare_into(folder, table, seed, found.folds)
-    probe = probe_l1(prepared)
-    settings = Settings(
-        data=identity,
-        roles=roles,
-        folds=found.folds,
-        space=_space(prepared, probe.bound),
-        l1_bound=probe.bound,
-        l1_dies_at=probe.dies_at,
-        seed=seed,
-        sampler=sampler,
-        pruner=pruner,
-        max_epochs=max_epochs,
-        patience=patience,
-        timeout_seconds=timeout_seconds,
-        workers=workers,
-        versions=installed_versions(),
-    )
-    name = study if study is not None else _free_name(db, table.name)
-    record = create_study(
-        db,
-        name,
-        settings=settings.to_json(),
-        planned_trials=trials,
-        first_trials=first_trials(settings.distributions()),
-        confirm=confirm,
-    )
+    with _kept(data, found.table, db) as source:
+        table = found.table
+        if isinstance(data, pd.DataFrame):  # a file from here on, with the hash of a file
+            table = replace(read_table(source, table.target, roles), name=table.name)
+        identity = DataIdentity.of(table, source)
+        folder = _folder(db, identity, roles, folds=found.folds, seed=seed)
+        prepared = prepare_into(folder, table, seed, found.folds)
+        probe = probe_l1(prepared)
+        settings = Settings(
+            data=identity,
+            roles=roles,
+            folds=found.folds,
+            space=_space(spec, prepared, probe.bound),
+            space_name=spec.name,
+            space_asked=stored_spec(spec),
+            l1_bound=probe.bound,
+            l1_dies_at=probe.dies_at,
+            seed=seed,
+            sampler=sampler,
+            pruner=pruner,
+            max_epochs=max_epochs,
+            patience=patience,
+            timeout_seconds=timeout_seconds,
+            workers=workers,
+            versions=installed_versions(),
+        )
+        name = study if study is not None else _free_name(db, table.name)
+        record = create_study(
+            db,
+            name,
+            settings=settings.to_json(),
+            planned_trials=trials,
+            first_trials=first_trials(settings.distributions()),
+            confirm=confirm,
+        )
     if progress:
         print_inspection(Console(stderr=True, highlight=False), found)
-        print_probe(Console(stderr=True, highlight=False), probe)
+        print_probe(Console(stderr=True, highlight=False), probe, spec)
     return _run(
         db,
         record,
@@ -217,7 +235,7 @@ def resume(
     storage: str | None = None,
     trials: int | None = None,
     confirm: int | None = None,
-    timeout: str | None = None,
+    timeout: str | float | None = None,
     workers: int | None = None,
     progress: bool = True,
 ) -> Study:
@@ -313,24 +331,35 @@ def _run(
     return Study(name=record.name, url=db.url)
 
 
-def _source(data: Data, table: Table, db: Database) -> str:
-    """Return where a resume will find the data: a built-in's name or a file's absolute path.
+def _check_free(storage: str | None, study: str) -> None:
+    """Refuse the name of a study that exists before a large table is read for nothing."""
+    try:
+        db = open_database(storage, create=False)
+    except StorageMissingError:
+        return
+    check_free(db, study)
 
-    A DataFrame is written beside the database, so that the study can go on without the notebook.
+
+@contextmanager
+def _kept(data: Data, table: Table, db: Database) -> Iterator[str]:
+    """Give where a resume will find the data: a built-in's name or a file's absolute path.
+
+    A DataFrame is written beside the database, so that the study can go on without the notebook;
+    its file is removed again where the block fails.
     """
     if not isinstance(data, pd.DataFrame):
-        return table.path or table.name
+        yield table.path or table.name
+        return
     file = db.artifacts / "data" / f"{table.sha256[:16]}.parquet"
+    new = not file.exists()  # else another study's
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        data.rename(columns=str).to_parquet(file, index=False)
-    except (TypeError, ValueError) as error:
-        file.unlink(missing_ok=True)
-        raise DataError(
-            f"the DataFrame must have one kind of value in each column to be kept for a resume; "
-            f"writing it failed: {error}. Convert the column, or launch from a CSV file."
-        ) from error
-    return str(file.resolve())
+        write_frame(data, file)
+        yield str(file.resolve())
+    except BaseException:
+        if new:
+            file.unlink(missing_ok=True)
+        raise
 
 
 def _folder(db: Database, data: DataIdentity, roles: Roles, *, folds: int, seed: int) -> Path:
@@ -377,14 +406,15 @@ def prepared_folder(db: Database, record: StudyRecord, settings: Settings, table
         prepared = load_prepared(folder)
     except DataError:  # missing or damaged
         prepared = prepare_into(folder, table, seed, folds)
-    check_same_space(record.name, settings, _space(prepared, settings.l1_bound))
+    check_same_space(record.name, settings, _space(settings.spec(), prepared, settings.l1_bound))
     return folder
 
 
-def _space(prepared: Prepared, l1_bound: float) -> dict[str, str]:
+def _space(spec: SpaceSpec, prepared: Prepared, l1_bound: float) -> dict[str, str]:
     """Return the search space for the data, as it is stored."""
     return stored_space(
-        regularization_space(
+        search_space(
+            spec.ranges,
             prepared.n_train,
             scalings=prepared.scalings,
             imbalanced=prepared.imbalanced,

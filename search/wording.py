@@ -2,10 +2,24 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from search.space import hyperparameters
 from storage.url import redact, resolve_url
+
+# The rest of a cocktail, said where it is on.
+_MORE = {
+    "weight_decay": ("weight decay", ".1e"),
+    "clip_norm": ("clip norm", ".2g"),
+    "max_norm": ("max norm", ".2g"),
+    "label_smoothing": ("label smoothing", ".2f"),
+    "input_noise": ("noise", ".2g"),
+    "mixup": ("mixup", ".2g"),
+    "cutmix": ("cutmix", ".2f"),
+    "fgsm": ("FGSM", ".1e"),
+    "stochastic_depth": ("stochastic depth", ".2f"),
+}
 
 
 def say_network(params: Mapping[str, Any]) -> str:
@@ -15,11 +29,28 @@ def say_network(params: Mapping[str, Any]) -> str:
     normalization = "" if chosen.normalization == "none" else f" {chosen.normalization} norm,"
     scaling = "" if chosen.scaling == "standard" else f", {chosen.scaling} scaling"
     weight = "" if chosen.class_weight == "none" else f", {chosen.class_weight} classes"
+    skip = " with skips" if chosen.skip else ""
+    shape = "" if chosen.dropout_shape == "constant" or not chosen.dropout else chosen.dropout_shape
+    optimizer = "" if chosen.optimizer == "adam" else f" {chosen.optimizer}"
+    schedule = "" if chosen.schedule == "constant" else f" {chosen.schedule}"
+    more = [f", {said}" for said in say_more(asdict(chosen))]
+    averaging = "" if chosen.averaging == "none" else f", {chosen.averaging} average"
     return (
-        f"{widths} {chosen.activation},{normalization} dropout {_strength(chosen.dropout, '.2f')}, "
+        f"{widths} {chosen.activation}{skip},{normalization} "
+        f"dropout {_strength(chosen.dropout, '.2f')}{shape and f' {shape}'}, "
         f"L1 {_strength(chosen.l1, '.1e')}, L2 {_strength(chosen.l2, '.1e')}, "
-        f"lr {chosen.learning_rate:.1e}, batch {chosen.batch_size}{scaling}{weight}"
+        f"lr {chosen.learning_rate:.1e}{optimizer}{schedule}, batch {chosen.batch_size}"
+        f"{scaling}{weight}{''.join(more)}{averaging}"
     )
+
+
+def say_more(network: Mapping[str, Any]) -> list[str]:
+    """Return the strengths beyond dropout, L1 and L2 that a network has on: `mixup 0.2`, ..."""
+    return [
+        f"{said} {network[name]:{form}}"
+        for name, (said, form) in _MORE.items()
+        if network.get(name)  # older releases' have none
+    ]
 
 
 def say_value(value: float, standard_error: float | None) -> str:

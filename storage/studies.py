@@ -76,6 +76,14 @@ def create_study(
     return load_study(db, name)
 
 
+def check_free(db: Database, name: str) -> None:
+    """Raises StudyNameError or StudyExistsError unless a new study can be called so."""
+    _check_name(name)
+    with reading(db) as connection:
+        if connection.execute(_select_records().where(studies.c.study_name == name)).first():
+            raise _name_taken(db, name)
+
+
 def load_study(db: Database, name: str) -> StudyRecord:
     """Returns the study of that name.
 

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from objectives.table.roles import Roles
+from search.named_spaces import DEFAULT_SPACE
 from search.settings import Settings
+from search.space_text import space_changes
 
 
 def launch_command(settings: Settings, *, trials: int, confirm: int) -> str:
     """Return the `dampen launch` that leads to the same study.
 
-    The table is named without its folder: a report goes to people who have it elsewhere.
+    The table is named without its folder: a report goes to people who have it elsewhere. A space
+    file is not named, since they do not have it: what it changed is.
     """
     words = ["dampen", "launch", _file(settings.data.source)]
     for option, value in _options(settings, trials, confirm):
@@ -40,6 +43,11 @@ def _options(settings: Settings, trials: int, confirm: int) -> Iterator[tuple[st
     yield "--confirm", confirm
     if settings.timeout_seconds is not None:
         yield "--timeout", f"{settings.timeout_seconds:g}s"
+    spec = settings.spec()
+    if spec.base != DEFAULT_SPACE:
+        yield "--space", spec.base
+    for change in space_changes(spec):
+        yield "--set", change
     for role in fields(Roles):
         told = getattr(settings.roles, role.name)
         for value in told if isinstance(told, tuple) else [told]:

@@ -136,7 +136,8 @@ def of_regularisation(found: Gathered) -> Iterator[Illustration]:
             title="How the two networks learned",
             says="Where the loss of training rows falls on while that of validation rows rises, a "
             "network learns its rows by heart. The dotted line is the epoch at which early "
-            "stopping kept the weights.",
+            "stopping kept the weights. Of folds these are means as far as all of them go, and the "
+            "line is the median fold's.",
             figure=draw_learning_curves(curves),
         )
     shares = _side_by_side(answer["near_zero"])
@@ -175,15 +176,17 @@ def of_search(found: Gathered) -> Iterator[Illustration]:
     """Yield the history, the importances and the parallel coordinates."""
     complete = [trial for trial in found.trials if trial["state"] == "complete"]
     winner = found.answer["winner"]["trial"]
+    folds = found.answer["folds"]
+    edge = " and those stopped before their last fold" if folds > 1 else ""
     if any(trial["value"] is not None for trial in found.trials):
         yield Illustration(
             name="history",
             title="The search, trial by trial",
             says="Validation ROC-AUC of each trial in its order; at the lower edge lie those far "
-            "below the others.",
-            figure=draw_history(found.trials, winner),
+            f"below the others{edge}.",
+            figure=draw_history(found.trials, winner, folds=folds),
         )
-    if found.figures["importances"]:
+    if any(found.figures["importances"].values()):
         yield Illustration(
             name="importances",
             title="What mattered",

@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"[\d.,%±e+ \N{MINUS SIGN}\N{EN DASH}to-]+")
 _CELL = 120  # characters of a cell
 _SENTENCES = 2_000  # characters of a paragraph
 _MOST_CLASSES = 12  # of a confusion matrix
-_LESSONS = {"best": "The best trial", "failure": "The failure that teaches most"}
+_LESSONS = {"best": "The chosen trial", "failure": "The failure that teaches most"}
 
 
 def make_markdown(found: Gathered) -> str:

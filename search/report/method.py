@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search.duration import format_duration
+from search.ranges import Interval
 from search.report.gathering import Gathered
 from search.report.numbers import UNKNOWN, say_number
 from search.report.sentences import say_looks
 from search.report.tables import Table
+from search.space_file import spec_of
+from search.space_text import say_space
 from search.wording import say_labels
 
 _COLUMNS = 60  # listed at most
@@ -75,7 +78,7 @@ def _data(found: Gathered) -> list[tuple[str, str]]:
     data = found.figures["data"]
     return [
         ("table", f"{data['name']}, {data['rows']:,} rows, {len(data['columns']):,} columns"),
-        ("target", f"{data['target']}: {say_labels(data['labels'])}"),
+        ("target", f"{say_labels(data['labels'])}, in column {data['target']}"),
         ("SHA-256", data["sha256"]),
         *_roles(_settings(found).get("roles") or {}),
     ]
@@ -115,6 +118,7 @@ def _search(found: Gathered) -> list[tuple[str, str]]:
         ("state", f"{figures['state']}: {counts or 'no trials'} of {figures['planned_trials']}"),
         ("verdicts", verdicts or "none yet"),
         ("time", f"{format_duration(figures['seconds'])} with {_workers(figures, settings)}"),
+        ("space", say_space(spec_of(settings))),
         ("sampler", settings["sampler"]),
         ("pruner", settings["pruner"]),
         (
@@ -123,7 +127,7 @@ def _search(found: Gathered) -> list[tuple[str, str]]:
             "without a better validation ROC-AUC; the weights of the best epoch are kept",
         ),
         ("seed", str(figures["seed"])),
-        ("largest L1", _l1(settings)),
+        ("largest L1", _l1(settings, found.space)),
     ]
 
 
@@ -132,10 +136,12 @@ def _workers(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     return f"{n} {'worker' if n == 1 else 'workers'}"
 
 
-def _l1(settings: Mapping[str, Any]) -> str:
+def _l1(settings: Mapping[str, Any], space: Mapping[str, Mapping[str, Any]]) -> str:
     bound, dies_at = settings.get("l1_bound"), settings.get("l1_dies_at")
-    if bound is None:
+    if bound is None or not isinstance(spec_of(settings).ranges["l1"], Interval):
         return "as the space says"
+    if (asked := space["l1"]["high"]) != bound:
+        return f"{asked:.1e}, as was asked for; the data bear {bound:.1e}"
     why = "" if dies_at is None else f": at {dies_at:.1e} it outweighs all that the rows teach"
     return f"{bound:.1e}{why}"
 

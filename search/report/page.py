@@ -35,7 +35,7 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "form-action 'none'"
 )
-_LESSONS = {"best": "The best trial", "failure": "The failure that teaches most"}
+_LESSONS = {"best": "The chosen trial", "failure": "The failure that teaches most"}
 
 
 def make_page(found: Gathered) -> str:

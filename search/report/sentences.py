@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.report.numbers import UNKNOWN, say_difference, say_interval, say_p, say_strength
+from search.wording import say_more
 
 SIMPLER = ("logistic", "boosting")
 MODELS = {
@@ -33,6 +34,11 @@ def say_headline(answer: Mapping[str, Any]) -> str:
     on = [f"{name} {say_strength(key, network[key])}" for key, name in named if network[key]]
     off = [name for key, name in named if not network[key]]
     strengths = ", ".join([*on, f"{_listed(off)} off"] if off else on)
+    more = say_more(network)
+    if more:
+        strengths += (
+            f", with {_listed(more) if len(more) < 3 else f'{len(more)} more regularisers'}"
+        )
     return f"{strengths[0].upper()}{strengths[1:]}{_say_simpler(answer)}"
 
 
@@ -69,6 +75,8 @@ def say_advice(answer: Mapping[str, Any]) -> str:
             f"charge {network['l2']:.1e} for the square of each weight (L2), so that none grows "
             "large"
         )
+    if more := say_more(network):
+        doing.append(f"use {_listed(more)} besides")
     what = f"While it trains, {_listed(doing)}" if doing else "Train without any penalty or dropout"
     compared = _comparison(answer, "unregularised")
     if compared is None or "network" not in models or "unregularised" not in models:

@@ -51,12 +51,14 @@ def test_tables_say_in_words_what_the_documents_say(whole: "Whole") -> None:
     assert "rooks is finished" in study
     assert "Best trials by validation ROC-AUC" in study
     assert f"{best['number']}   {best['value']:.4f}" in study
-    assert all(f"  {name}" in study for name in best["params"])  # their importances
+    mattered = study.partition("What mattered")[2]
+    assert all(name in mattered for name, share in whole.document["importances"].items() if share)
+    assert f"Learning curve of trial {whole.document['winner']['trial']}, the winner" in study
 
     assert trial.startswith("Trial 0 of rooks is complete")
     assert "dropout off, L1 off, L2 off" in trial
-    assert "confusion matrix" in trial
-    assert "learning curve" in trial
+    assert "Confusion matrix" in trial
+    assert "Learning curve of trial 0" in trial
 
 
 def test_unknown_study_and_trial_are_told_with_what_there_is(

@@ -14,7 +14,14 @@ MODULES = sorted(
 # Who trains, exports or predicts.
 TRAINS = {
     "objectives/architecture.py",
+    "objectives/augmentation.py",
+    "objectives/averaging.py",
     "objectives/cross_validation.py",
+    "objectives/execution.py",
+    "objectives/layers.py",
+    "objectives/loss.py",
+    "objectives/optimizers.py",
+    "objectives/strengths.py",
     "objectives/portable/graph.py",
     "objectives/portable/date_graph.py",
     "objectives/engine.py",

@@ -28,7 +28,7 @@ def test_simpler_model_that_may_be_as_good_is_said_to_be() -> None:
     said = _say(_against("logistic", 0.004, -0.002, 0.01), _against("boosting", -0.01, -0.05, 0.03))
     assert (
         "Logistic regression, which needs no search, is as good as far as these rows can tell: the "
-        "difference, +0.004 (-0.002 to +0.010), may be chance." in said
+        "network's ROC-AUC minus its is +0.004 (-0.002 to +0.010), which may be chance." in said
     )
     assert "Gradient boosting, which needs no search, is as good" in said
 

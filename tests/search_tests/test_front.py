@@ -162,7 +162,8 @@ def test_page_says_what_was_found(told: Told) -> None:
     renew(told.db, told.record, summarise_study(told.db, told.record.name))
     for said in (
         "a\\|b, 1,234 rows, 2 columns",
-        "\\<script\\>alert(1)\\</script\\>: \\*yes\\* (positive) or no\\|\\<b\\>",
+        "\\*yes\\* (positive) or no\\|\\<b\\>, in column \\<script\\>alert(1)\\</script\\>",
+        "A pruned trial's point in History is the mean of the folds it came to",
         "ROC-AUC on the validation rows of 3 folds",
         "9 trials, 10 min 00 s at a time",
         "2 complete, 1 pruned",

@@ -193,3 +193,47 @@ def test_kept_epoch_is_marked_in_every_learning_curve() -> None:
     lines = [[list(line.get_xdata()) for line in axes.lines] for axes in figure.axes]
     marked = [[x[0] for x in each if len(x) == 2 and x[0] == x[1]] for each in lines]
     assert marked == [[1.0], [3.0], [1.0], [3.0]]
+
+
+def test_what_had_one_value_has_neither_an_axis_nor_a_bar() -> None:
+    on, off, both = ({"choices": c} for c in ([True], [False], [False, True]))
+    strength = {"low": 1e-6, "high": 1e-2, "log": True}
+    space = {
+        "use_l1": off,
+        "l1": {"choices": [1e-6]},
+        "use_l2": on,
+        "l2": {"choices": [1e-4]},
+        "use_mixup": both,
+        "mixup": {"choices": [0.2]},
+        "use_fgsm": on,
+        "fgsm": strength,
+        "activation": {"choices": ["relu"]},
+        "width": {"low": 8, "high": 64, "log": True},
+    }
+    texts = _texts(draw_parallel([], space))
+    assert [text for text in texts if text in space] == ["mixup", "fgsm", "width"]
+    assert texts.count("off") == 1  # of mixup, which has a switch that was searched
+    bars = _texts(draw_importances({"dropout": 0.7, "use_mixup": 0.3, "activation": 0.0}))
+    assert "dropout" in bars
+    assert "activation" not in bars
+
+
+def test_trial_stopped_among_folds_is_not_set_beside_those_that_finished() -> None:
+    trials = [
+        {"number": i, "state": "complete", "value": 0.8 + i / 100, "verdict": "healthy"}
+        for i in range(5)
+    ]
+    stopped = {"number": 5, "state": "pruned", "value": 0.83, "verdict": "healthy"}
+    heights = {}
+    for folds in (1, 5):
+        (axes,) = draw_history([*trials, stopped], folds=folds).axes
+        (dots,) = (each for each in axes.collections if each.get_label() == "stopped early")
+        heights[folds] = float(dots.get_offsets()[0][1])
+    assert heights[1] == 0.83
+    assert heights[5] < 0.8
+
+
+def test_epoch_beyond_the_mean_of_the_folds_is_not_marked() -> None:
+    for epoch, marked in ((len(CURVE["training_loss"]), True), (99, False)):
+        figure = draw_learning_curves({"network": {**CURVE, "best_epoch": epoch}})
+        assert any("kept" in text.get_text() for text in figure.axes[1].texts) == marked

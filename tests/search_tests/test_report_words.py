@@ -19,6 +19,7 @@ from search.report.making import choose_form, make_report, write_report
 from search.report.markdown_page import make_markdown
 from search.report.sentences import key_numbers, say_advice, say_headline, say_looks
 from search.settings import DataIdentity, Settings
+from search.space_file import read_assignments, read_space, stored_spec
 
 
 def _answer(*, network: dict[str, float], **compared: tuple[float, float, float, float]) -> Any:
@@ -208,6 +209,19 @@ def test_launch_command_has_all_that_was_told() -> None:
     )
 
 
+def test_launch_command_has_the_space_and_what_a_file_changed() -> None:
+    spec = read_space("cocktail", {"l1": "off", "mixup": {"low": 0.1}, "activation": "relu"})
+    asked = replace(
+        _settings("t.csv", "y", Roles()), space_name="my.toml", space_asked=stored_spec(spec)
+    )
+    words = shlex.split(launch_command(asked, trials=1, confirm=0))
+    assert words[words.index("--space") :] == [
+        *("--space", "cocktail", "--set", "l1=off", "--set", "activation=relu"),
+        *("--set", "mixup={low = 0.1, high = 1.0, log = true, off = true}"),
+    ]
+    assert read_space("cocktail", read_assignments(words[-5::2])) == spec
+
+
 @given(st.text(min_size=1, max_size=12).filter(str.isprintable))
 def test_shell_reads_every_name_back(target: str) -> None:
     said = launch_command(_settings("t.csv", target, Roles()), trials=1, confirm=0)
@@ -219,3 +233,19 @@ def test_line_breaks_in_names_are_visible_in_the_command() -> None:
     said = launch_command(_settings("t.csv", "a\nb'\x85", Roles()), trials=1, confirm=0)
     assert r"--target $'a\x0ab\x27\U00000085'" in said
     assert visible("a\nb") == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_regularisers_of_a_cocktail_are_part_of_the_answer() -> None:
+    answer = dict(made_report().answer)
+    network = {**answer["winner"]["network"], "dropout": 0.0, "l1": 0.0, "l2": 0.0}
+    for more, headline, advice in (
+        ({"mixup": 0.2}, "with mixup 0.2;", "use mixup 0.2 besides"),
+        (
+            {"mixup": 0.2, "cutmix": 0.5, "max_norm": 2.0},
+            "with 3 more regularisers;",
+            "use max norm 2, mixup 0.2 and cutmix 0.50 besides",
+        ),
+    ):
+        answer["winner"] = {**answer["winner"], "network": {**network, **more}}
+        assert f"Dropout, L1 and L2 off, {headline}" in f"{say_headline(answer)};"
+        assert f"While it trains, {advice}" in say_advice(answer)

@@ -8,8 +8,10 @@ import pytest
 from optuna.trial import TrialState
 
 from search.errors import SettingError
+from search.named_spaces import QUICK
 from search.sampling import SAMPLERS, check_sampler, draw, make_sampler, trial_seed
-from search.space import first_trials, regularization_space
+from search.space import first_trials, regularization_space, search_space
+from search.space_file import read_space
 
 SPACE = regularization_space(300)
 HAS_TORCH = importlib.util.find_spec("torch") is not None
@@ -101,3 +103,39 @@ def test_gp_is_refused_without_its_package(monkeypatch: pytest.MonkeyPatch) -> N
         "the sampler `gp` needs PyTorch, which is not installed. "
         'Install the extra: pip install "dampen[gp]".'
     )
+
+
+class _Asked(optuna.samplers.RandomSampler):
+    """Keeps the names of what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(seed=0)
+        self.names: list[str] = []
+
+    def sample_independent(self, study: Any, trial: Any, name: str, distribution: Any) -> Any:
+        self.names.append(name)
+        return super().sample_independent(study, trial, name, distribution)
+
+
+def test_what_has_one_value_is_not_drawn() -> None:
+    sampler = _Asked()
+    study = optuna.create_study(sampler=sampler)
+    space = search_space(QUICK, 300)
+    params, stored = draw(study, study._storage.create_new_trial(study._study_id), space)
+    assert sampler.names == ["dropout", "use_l2", "l2", "hidden_layers", "width", "learning_rate"]
+    assert params.keys() == stored.keys() == space.keys()
+    assert (params["use_l1"], params["activation"]) == (False, "relu")
+
+
+@pytest.mark.parametrize("name", ["tpe", "random", "cmaes"])
+def test_space_of_one_network_can_be_drawn(name: str) -> None:
+    fixed = {"dropout": 0.1, "l2": "off", "width": 8, "hidden_layers": 1, "learning_rate": 1e-3}
+    space = search_space(read_space("quick", fixed).ranges, 300)
+    study = optuna.create_study(sampler=make_sampler(name, 0))
+    for _ in range(12):
+        trial_id = study._storage.create_new_trial(study._study_id)
+        params, stored = draw(study, trial_id, space)
+        assert (params["dropout"], params["width"], params["use_l2"]) == (0.1, 8, False)
+        for each, (value, _) in stored.items():
+            study._storage.set_trial_param(trial_id, each, value, space[each])
+        study._storage.set_trial_state_values(trial_id, TrialState.COMPLETE, [0.5])

@@ -18,6 +18,7 @@ from search.settings import (
     stored_space,
 )
 from search.space import regularization_space
+from search.space_file import read_space
 
 DATA = DataIdentity(
     source="/data/credit.csv",
@@ -55,6 +56,12 @@ GOOD: dict[str, Any] = {
 
 def test_settings_come_back_from_json_as_they_went() -> None:
     assert Settings.from_json(json.loads(json.dumps(SETTINGS.to_json()))) == SETTINGS
+
+
+def test_settings_of_an_older_release_have_the_default_space() -> None:
+    stored = SETTINGS.to_json()
+    del stored["space_name"], stored["space_asked"]
+    assert Settings.from_json(stored).spec() == read_space("regularization")
 
 
 def test_settings_of_an_older_release_have_one_split_and_no_roles() -> None:

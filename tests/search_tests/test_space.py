@@ -6,9 +6,20 @@ import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search.space import first_trials, hyperparameters, regularization_space
+from objectives.hyperparameters import Hyperparameters
+from search.errors import SettingError
+from search.named_spaces import COCKTAIL, NAMED, QUICK, REGULARIZATION
+from search.ranges import Choices, Interval
+from search.space import (
+    first_trials,
+    hyperparameters,
+    is_unregularised,
+    regularization_space,
+    search_space,
+)
+from search.space_file import read_space
 
 PLAIN: dict[str, Any] = first_trials(regularization_space(300))[0]
 
@@ -74,6 +85,8 @@ def test_strength_counts_only_where_its_switch_is_on(
 @pytest.mark.parametrize(
     ("layers", "width", "taper", "widths"),
     [
+        (1, 1, 0.5, (1,)),
+        (2, 3, 0.5, (3, 3)),
         (1, 64, 0.5, (64,)),
         (3, 64, 1.0, (64, 64, 64)),
         (3, 64, 0.5, (64, 32, 16)),
@@ -81,7 +94,7 @@ def test_strength_counts_only_where_its_switch_is_on(
         (3, 8, 0.5, (8, 4, 4)),
     ],
 )
-def test_widths_taper_but_never_below_four(
+def test_widths_taper_but_never_below_four_or_the_first(
     layers: int, width: int, taper: float, widths: tuple[int, ...]
 ) -> None:
     params = {**PLAIN, "hidden_layers": layers, "width": width, "taper": taper}
@@ -98,3 +111,142 @@ def test_every_trial_has_every_parameter() -> None:
         chosen = hyperparameters(params)
         assert len(chosen.widths) == params["hidden_layers"]
         assert 0.0 <= chosen.dropout < 1.0
+
+
+NEW = (
+    *("dropout_shape", "optimizer", "schedule", "weight_decay", "clip_norm", "max_norm"),
+    *("label_smoothing", "input_noise", "mixup", "cutmix", "fgsm", "skip", "stochastic_depth"),
+    "averaging",
+)
+
+
+def _off(chosen: Hyperparameters) -> bool:
+    defaults = {name: Hyperparameters.__dataclass_fields__[name].default for name in NEW}
+    return all(getattr(chosen, name) == default for name, default in defaults.items())
+
+
+def test_default_space_is_that_of_the_first_release() -> None:
+    assert list(regularization_space(300, scalings=("standard", "quantile"), imbalanced=True)) == [
+        *("dropout", "use_l1", "l1", "use_l2", "l2", "hidden_layers", "width", "taper"),
+        *("activation", "normalization", "learning_rate", "batch_size", "scaling", "class_weight"),
+    ]
+
+
+def test_cocktail_is_the_default_space_and_more() -> None:
+    space, default = search_space(COCKTAIL, 300), regularization_space(300)
+    assert {name: space[name] for name in default} == default
+    more = {name.removeprefix("use_") for name in space.keys() - default.keys()}
+    assert more == {*NEW}
+    assert all(map(_off, map(hyperparameters, first_trials(space))))
+
+
+def test_quick_space_searches_six_parameters() -> None:
+    space = search_space(QUICK, 300, scalings=("standard", "quantile"), imbalanced=True)
+    assert [name for name, each in space.items() if not each.single()] == [
+        *("dropout", "use_l2", "l2", "hidden_layers", "width", "learning_rate"),
+    ]
+    chosen = hyperparameters(first_trials(space)[0])
+    assert (chosen.l1, chosen.activation, chosen.normalization) == (0.0, "relu", "batch")
+    assert (chosen.batch_size, chosen.scaling, chosen.class_weight) == (32, "standard", "none")
+
+
+@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("n_train", [30, 5_000, 1_000_000])
+def test_first_trials_lie_in_every_named_space(name: str, n_train: int) -> None:
+    space = search_space(NAMED[name], n_train)
+    plain, tried = first_trials(space)
+    assert is_unregularised(hyperparameters(plain))
+    assert not is_unregularised(hyperparameters(tried))
+    for params in (plain, tried):
+        assert params.keys() == space.keys()
+        assert all(each._contains(each.to_internal_repr(params[n])) for n, each in space.items())
+
+
+@pytest.mark.parametrize(
+    "fixed",
+    [
+        {"l2": {"low": 1e-2, "off": False}, "dropout": {"low": 0.3, "high": 0.4}},
+        {"width": [8, 100, 140], "batch_size": {"low": 8, "high": 12}, "normalization": "layer"},
+        {"hidden_layers": {"low": 4, "high": 9}, "learning_rate": [0.1, 0.2], "taper": [0.3, 2]},
+        {"l2": ["off", 1e-2, 1e-3], "dropout": [0.1, 0.5], "activation": ["tanh", "gelu"]},
+    ],
+)
+def test_first_trials_are_the_nearest_that_a_narrow_space_has(fixed: dict[str, Any]) -> None:
+    space = search_space(read_space("cocktail", fixed).ranges, 300)
+    for params in first_trials(space):
+        assert params.keys() == space.keys()
+        for name, each in space.items():
+            assert each._contains(each.to_internal_repr(params[name])), name
+    assert first_trials(space)[0]["width"] == (140 if "width" in fixed else 128)
+
+
+def test_a_space_of_one_network_has_one_first_trial() -> None:
+    fixed = {"dropout": 0.2, "l2": 1e-4, "normalization": "batch"}
+    assert len(first_trials(search_space(read_space("quick", fixed).ranges, 300))) == 1
+
+
+def test_what_is_fixed_stays_with_one_value() -> None:
+    fixed = {"l1": "off", "l2": 1e-4, "activation": "gelu", "width": 48, "mixup": {"off": False}}
+    space = search_space(read_space("regularization", fixed).ranges, 300)
+    single = {name for name, each in space.items() if each.single()}
+    assert single == {"use_l1", "l1", "use_l2", "l2", "activation", "width", "use_mixup"}
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    chosen = hyperparameters(study.ask(fixed_distributions=space).params)
+    assert (chosen.l1, chosen.l2, chosen.activation, chosen.widths[0]) == (0.0, 1e-4, "gelu", 48)
+    assert 0.05 <= chosen.mixup <= 1.0
+
+
+def test_whole_numbers_stay_whole() -> None:
+    ranges = {**REGULARIZATION, "width": Interval(low=8, high=64, log=True)}
+    assert search_space(ranges, 300)["width"] == IntDistribution(8, 64, log=True)
+
+
+def test_class_weight_that_was_asked_for_is_there_whatever_the_classes() -> None:
+    ranges = {**REGULARIZATION, "class_weight": Choices(values=("balanced",))}
+    assert search_space(ranges, 300)["class_weight"].single()
+
+
+def test_l1_that_was_asked_for_counts_above_the_probe() -> None:
+    ranges = {**REGULARIZATION, "l1": Interval(low=1e-5, high=0.5, log=True)}
+    assert search_space(ranges, 300, l1_bound=1e-4)["l1"] == FloatDistribution(1e-5, 0.5, log=True)
+    with pytest.raises(SettingError, match=r"^`l1` must begin below 1\.0e-04, .* its low is 0\.01"):
+        search_space({**ranges, "l1": Interval(low=1e-2, high=None)}, 300, l1_bound=1e-4)
+
+
+def test_parameters_of_an_older_release_are_the_network_they_were() -> None:
+    old = {
+        "dropout": 0.1,
+        "use_l1": False,
+        "l1": 1e-3,
+        "use_l2": True,
+        "l2": 1e-4,
+        "width": 64,
+        "hidden_layers": 2,
+        "taper": 0.5,
+        "activation": "relu",
+        "normalization": "none",
+        "learning_rate": 1e-3,
+        "batch_size": 16,
+    }
+    assert hyperparameters(old) == Hyperparameters(
+        widths=(64, 32),
+        activation="relu",
+        normalization="none",
+        dropout=0.1,
+        l1=0.0,
+        l2=1e-4,
+        learning_rate=1e-3,
+        batch_size=16,
+    )
+
+
+def test_stochastic_depth_counts_only_with_skip_connections() -> None:
+    params = {**PLAIN, "use_stochastic_depth": True, "stochastic_depth": 0.2}
+    assert hyperparameters({**params, "skip": False}).stochastic_depth == 0.0
+    assert hyperparameters({**params, "skip": True}).stochastic_depth == 0.2
+
+
+@pytest.mark.parametrize("name", ["dropout", "l1", "l2", "input_noise", "mixup", "max_norm"])
+def test_one_strength_makes_a_network_regularised(name: str) -> None:
+    params = {**PLAIN, name: 0.1, f"use_{name}": True}
+    assert not is_unregularised(hyperparameters(params))

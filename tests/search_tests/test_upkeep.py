@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from search.errors import SettingError
-from search.terminal import print_findings
+from search.terminal.findings import print_findings
 from search.upkeep import agreed, diagnosis_json, say_backup, say_contents
 from storage.backup import Backup
 from storage.deletion import Contents

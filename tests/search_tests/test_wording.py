@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from search.space import first_trials, regularization_space
+from search.named_spaces import COCKTAIL
+from search.space import first_trials, regularization_space, search_space
 from search.wording import resume_command, say_network
 from storage.url import resolve_url
 
@@ -15,6 +16,20 @@ def test_networks_are_said_in_a_line() -> None:
     assert say_network(plain) == ("128-128 relu, dropout off, L1 off, L2 off, lr 1.0e-03, batch 32")
     assert say_network(tried) == (
         "128-128 relu, batch norm, dropout 0.20, L1 off, L2 1.0e-04, lr 1.0e-03, batch 32"
+    )
+
+
+def test_what_a_cocktail_adds_is_said_where_it_is_on() -> None:
+    plain = first_trials(search_space(COCKTAIL, 300))[0]
+    assert say_network(plain) == ("128-128 relu, dropout off, L1 off, L2 off, lr 1.0e-03, batch 32")
+    on = {name: True for name in plain if name.startswith("use_")}
+    words = {"dropout_shape": "increasing", "optimizer": "sgd", "schedule": "cosine"}
+    every = {**plain, **on, **words, "dropout": 0.1, "skip": True, "averaging": "exponential"}
+    assert say_network(every) == (
+        "128-128 relu with skips, dropout 0.10 increasing, L1 1.0e-06, L2 1.0e-06, "
+        "lr 1.0e-03 sgd cosine, batch 32, weight decay 1.0e-04, clip norm 0.1, max norm 0.5, "
+        "label smoothing 0.01, noise 0.01, mixup 0.05, cutmix 0.05, FGSM 1.0e-03, "
+        "stochastic depth 0.05, exponential average"
     )
 
 

@@ -17,12 +17,14 @@ _OTHER = "not healthy"
 
 
 @picture
-def draw_history(trials: Sequence[Trial], winner: int | None = None) -> Figure:
+def draw_history(trials: Sequence[Trial], winner: int | None = None, *, folds: int = 1) -> Figure:
     """Return the values of a study's trials in their order, and the best so far as a line.
 
     Args:
         trials: in the order of their numbers; pruned ones with the value they had, if any.
         winner: number of the trial that was chosen.
+        folds: of each trial. One that was stopped among several has the value of its first folds,
+            which may be the easy ones: it is drawn at the lower edge, and not beside the others.
     """
     figure, axes = canvas(3.4)
     valued = [trial for trial in trials if trial["value"] is not None]
@@ -38,7 +40,10 @@ def draw_history(trials: Sequence[Trial], winner: int | None = None) -> Figure:
     for label, belongs, look in groups:
         found = [trial for trial in shown if belongs(trial)]
         if found:
-            values = [clipped(trial["value"], low, high) for trial in found]
+            values = [
+                clipped(low if folds > 1 and _is_pruned(t) else t["value"], low, high)
+                for t in found
+            ]
             axes.scatter([t["number"] for t in found], values, s=22, label=label, **look)
     _best_so_far(axes, complete)
     axes.set(xlabel="trial", ylabel="validation ROC-AUC", ylim=(low, high))

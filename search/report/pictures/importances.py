@@ -1,28 +1,28 @@
 """How much each hyperparameter mattered."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 
 from matplotlib.figure import Figure
 
+from search.parameters import is_regularisation
 from search.report.pictures.canvas import INK, NETWORK, SOFT, canvas, picture, plain
-
-_PENALTIES = ("dropout", "use_l1", "l1", "use_l2", "l2")
 
 
 @picture
 def draw_importances(importances: Mapping[str, float]) -> Figure:
-    """Return the share of each hyperparameter as a bar, largest first.
+    """Return the share of each hyperparameter that was searched as a bar, largest first.
 
     Regularisation is in colour, architecture and training are not.
 
     Args:
-        importances: shares that sum to about 1, by parameter.
+        importances: shares that sum to about 1, by parameter; exactly 0 where it had one value.
     """
-    ranked = sorted(importances.items(), key=lambda item: item[1])
+    ranked = sorted(((n, share) for n, share in importances.items() if share), key=itemgetter(1))
     figure, axes = canvas(0.35 + 0.24 * max(1, len(ranked)))
     names = [plain(name, 20) for name, _ in ranked]
     shares = [share for _, share in ranked]
-    inks = [NETWORK if name in _PENALTIES else SOFT for name, _ in ranked]
+    inks = [NETWORK if is_regularisation(name) else SOFT for name, _ in ranked]
     axes.barh(range(len(ranked)), shares, height=0.62, color=inks)
     for i, share in enumerate(shares):
         axes.annotate(

@@ -22,7 +22,8 @@ def draw_learning_curves(curves: Mapping[str, Curve]) -> Figure:
 
     Args:
         curves: by a model's name in an answer, or any other name; at least one. Epochs count from
-            1, and so does `best_epoch`, at which the weights were kept.
+            1, and so does `best_epoch`, at which the weights were kept. Of folds it is the median
+            one's, which may lie beyond the end of their mean, and then is not marked.
     """
     figure = sheet(4.2)
     grid = figure.subplots(2, len(curves), sharey="row", sharex="col", squeeze=False)
@@ -35,7 +36,8 @@ def draw_learning_curves(curves: Mapping[str, Curve]) -> Figure:
         ranking.set_xlabel("epoch")
         ranking.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         for axes in (losses, ranking):
-            _mark(axes, curve.get("best_epoch"), said=axes is ranking)
+            if (curve.get("best_epoch") or 0) <= len(_known(curve, "validation_roc_auc")):
+                _mark(axes, curve.get("best_epoch"), said=axes is ranking)
     grid[0][0].set_ylabel("loss")
     grid[1][0].set_ylabel("ROC-AUC")
     grid[0][0].set_ylim(0, _highest_loss(curves.values()))

@@ -37,14 +37,15 @@ def draw_parallel(
 ) -> Figure:
     """Return each complete trial as a line, the best fifth in colour, the chosen one in front.
 
-    A switch (`use_l1`) has no axis: with it off, the line passes its strength at "off".
+    A switch (`use_l1`) has no axis: with it off, the line passes its strength at "off". What had
+    one value has none either.
 
     Args:
         trials: the complete ones, with their values and their parameters as drawn.
         space: what each parameter was drawn from, in the order of the axes.
         winner: number of the trial that was chosen.
     """
-    names = [name for name in space if not _is_switch(name, space)]
+    names = [name for name in space if not _is_switch(name, space) and _varies(name, space)]
     ranked = sorted(trials, key=lambda trial: trial["value"])
     n_best = min(_MOST_BEST, max(1, round(_BEST * len(ranked)))) if ranked else 0
     others = thinned(ranked[: len(ranked) - n_best], _SHOWN, lambda _: False)
@@ -80,6 +81,13 @@ def _is_switch(name: str, space: Mapping[str, Range]) -> bool:
     return name.startswith("use_") and name.removeprefix("use_") in space
 
 
+def _varies(name: str, space: Mapping[str, Range]) -> bool:
+    """Whether trials can differ in a parameter, or in whether it is on."""
+    switch = space.get(f"use_{name}", {"choices": [True]})["choices"]
+    has_one_value = len(space[name].get("choices", ())) == 1
+    return len(switch) > 1 or (switch[0] and not has_one_value)
+
+
 def _place(params: Mapping[str, Any], name: str, space: Mapping[str, Range]) -> float:
     """Return where a trial crosses an axis that goes from 0 to 1."""
     found, value = space[name], params.get(name)
@@ -101,9 +109,9 @@ def _axis(axes: Axes, row: int, name: str, space: Mapping[str, Range]) -> None:
         choices = list(found["choices"])
         ends = [(i / max(1, len(choices) - 1), plain(c, 9)) for i, c in enumerate(choices)]
     else:
-        form = "{:.0e}" if found["log"] else "{:g}"
+        form = "{:g}" if found["low"] >= 1 or not found["log"] else "{:.0e}"
         ends = [(0.0, form.format(found["low"])), (1.0, form.format(found["high"]))]
-    if f"use_{name}" in space:
+    if False in space.get(f"use_{name}", {}).get("choices", []):
         ends.append((_OFF, "off"))
     for place, said in ends:
         _tick(axes, place, row, said)
@@ -126,6 +134,6 @@ def _tick(axes: Axes, place: float, row: int, said: str) -> None:
         va="top",
         fontsize=8.5,
         color=SOFT,
-        zorder=5,
+        zorder=7,  # in front of the chosen line
         bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
     )
