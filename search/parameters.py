@@ -13,6 +13,7 @@ from objectives.hyperparameters import (
     CLASS_WEIGHTS,
     DROPOUT_SHAPES,
     NORMALIZATIONS,
+    NUMERIC_EMBEDDINGS,
     OPTIMIZERS,
     SCALINGS,
     SCHEDULES,
@@ -122,6 +123,25 @@ PARAMETERS: dict[str, Parameter] = {
         log=False,
     ),
     "averaging": _word("average of the weights over training", AVERAGES),
+    "numeric_embedding": _word("what numbers become before the first layer", NUMERIC_EMBEDDINGS),
+    "embedding_size": Parameter(
+        says="how many numbers each becomes, where it becomes several",
+        usual=Choices(values=(4, 8, 16)),
+        plain=8,
+        limits=Limits(least=1, most=1024, whole=True),
+    ),
+    "frequency_scale": Parameter(
+        says="spread of the frequencies of a periodic embedding",
+        usual=Interval(low=0.01, high=3.0, log=True),
+        plain=0.1,
+        limits=Limits(least=0, most=1000, above=True),
+    ),
+    "members": Parameter(
+        says="networks in one that share nearly all weights, at their cost",
+        usual=Choices(values=(1, 8)),
+        plain=1,
+        limits=Limits(least=1, most=256, whole=True),
+    ),
 }
 
 

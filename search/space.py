@@ -34,6 +34,7 @@ _LARGEST_BATCH_SIZES = (256, 512, 1024)
 UNPROBED_L1_BOUND = 1e-2
 
 _NARROWEST = 4  # units that a taper leaves at least, where the first layer has as many
+_OF_NUMBERS = ("scaling", "numeric_embedding", "embedding_size", "frequency_scale")
 _LAYERS = ("hidden_layers", "width", "taper")  # what the widths are made of
 # A well-tried default, as far as it is not the plain network: both begin every study.
 _TRIED = {"dropout": 0.2, "use_l2": True, "l2": 1e-4, "normalization": "batch"}
@@ -49,8 +50,9 @@ def search_space(
 ) -> dict[str, BaseDistribution]:
     """Return the space of ranges for a table.
 
-    What would make no difference is left out: the scaling of a table without numbers, and, unless
-    it was asked for, the class weight of one whose classes are about equally frequent.
+    What would make no difference is left out: scaling and embedding of numbers where there are
+    none, and, unless it was asked for, the class weight of a table whose classes are about equally
+    frequent.
 
     Args:
         ranges: of each hyperparameter, in the order of `PARAMETERS`.
@@ -75,7 +77,7 @@ def search_space(
         if isinstance(found, FromTable):
             values = of_table[name]
             found = Choices(values=values[len(values) // 2 :][:1] if found.middle else values)
-        if (name == "scaling" and len(scalings) < 2) or (found == Choices(values=())):
+        if (name in _OF_NUMBERS and len(scalings) < 2) or (found == Choices(values=())):
             continue
         if PARAMETERS[name].can_be_off:
             space[f"use_{name}"] = CategoricalDistribution(_switch(found))
@@ -154,6 +156,8 @@ def hyperparameters(params: Mapping[str, Any]) -> Hyperparameters:
     }
     if not chosen.get("skip", False):
         chosen["stochastic_depth"] = 0.0  # there is nothing to skip by
+    if chosen.get("numeric_embedding") == "piecewise":
+        chosen["scaling"] = "quantile"  # whose pieces are then of as many rows each
     return Hyperparameters(
         widths=tuple(max(narrowest, int(width * taper**i)) for i in range(params["hidden_layers"])),
         **chosen,

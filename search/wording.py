@@ -35,12 +35,16 @@ def say_network(params: Mapping[str, Any]) -> str:
     schedule = "" if chosen.schedule == "constant" else f" {chosen.schedule}"
     more = [f", {said}" for said in say_more(asdict(chosen))]
     averaging = "" if chosen.averaging == "none" else f", {chosen.averaging} average"
+    embedding = ""
+    if chosen.numeric_embedding != "none":
+        embedding = f", {chosen.numeric_embedding} numbers of {chosen.embedding_size}"
+    members = "" if chosen.members == 1 else f", {chosen.members} members"
     return (
         f"{widths} {chosen.activation}{skip},{normalization} "
         f"dropout {_strength(chosen.dropout, '.2f')}{shape and f' {shape}'}, "
         f"L1 {_strength(chosen.l1, '.1e')}, L2 {_strength(chosen.l2, '.1e')}, "
         f"lr {chosen.learning_rate:.1e}{optimizer}{schedule}, batch {chosen.batch_size}"
-        f"{scaling}{weight}{''.join(more)}{averaging}"
+        f"{scaling}{weight}{''.join(more)}{averaging}{embedding}{members}"
     )
 
 

@@ -25,9 +25,9 @@ CLIP = 10.0
 MIN_SCALE = 1e-30
 # Mean and deviation count a value that lies further than this many spreads beyond the central rows
 # as lying there: one mistyped 1e30 would else make a constant of all other rows.
-_FENCE = 10.0
+FENCE = 10.0
 # The shares of rows that can be the central ones: the first whose values differ.
-_CENTRAL = ((25, 75), (5, 95), (1, 99))
+CENTRAL = ((25, 75), (5, 95), (1, 99))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,19 +60,18 @@ def fit_numeric(name: str, x: Float32) -> NumericColumn | str:
     finite = np.isfinite(x)
     if not finite.any():
         return "no number in the training rows"
-    median = np.median(x[finite].astype(np.float64)).astype(np.float32)
-    filled = np.where(finite, x, median).astype(np.float64)
-    pulled = _pull_in(filled)
+    values = filled(x)
+    pulled = pull_in(values)
     center, scale = np.float32(pulled.mean()), np.float32(pulled.std())
     knots, normals = fit_knots(x[finite], apart=MIN_SCALE)
     # Rounding can leave a constant column a spread in its last digit: compare the cells as well.
-    varies = bool(scale >= MIN_SCALE and np.ptp(filled) > 0 and len(knots) > 1)
+    varies = bool(scale >= MIN_SCALE and np.ptp(values) > 0 and len(knots) > 1)
     gaps = not finite.all()
     if not varies and not gaps:
         return "the same in every training row"
     return NumericColumn(
         name=name,
-        median=float(median),
+        median=float(_median(x)),
         center=float(center) if varies else 0.0,
         scale=float(scale) if varies else 1.0,
         has_value=varies,
@@ -85,20 +84,30 @@ def fit_numeric(name: str, x: Float32) -> NumericColumn | str:
 def scale_column(column: NumericColumn, x: Float32, scaling: str, clip: float) -> Float32:
     """Return the cells (n,) filled and scaled, each finite."""
     # Every operation in float32, in the order of the exported graph.
-    filled = np.where(np.isfinite(x), x, np.float32(column.median))
+    cells = np.where(np.isfinite(x), x, np.float32(column.median))
     if scaling == "quantile":
         knots = np.array(column.knots, dtype=np.float32)
-        return normal_scores(filled, knots, np.array(column.normals, dtype=np.float32))
+        return normal_scores(cells, knots, np.array(column.normals, dtype=np.float32))
     with np.errstate(over="ignore"):  # a difference beyond float32 is infinite, and clipped
-        value = (filled - np.float32(column.center)) / np.float32(column.scale)
+        value = (cells - np.float32(column.center)) / np.float32(column.scale)
     clipped: Float32 = np.clip(value, -np.float32(clip), np.float32(clip))
     return clipped
 
 
-def _pull_in(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def filled(x: Float32) -> npt.NDArray[np.float64]:
+    """Return the cells (n,) with the median of the finite ones in the place of all others."""
+    return np.where(np.isfinite(x), x, _median(x)).astype(np.float64)
+
+
+def pull_in(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the values with those far beyond the central ones at the fence."""
-    for low, high in np.percentile(values, _CENTRAL):
+    for low, high in np.percentile(values, CENTRAL):
         if high > low:
-            reach = _FENCE * (high - low)
+            reach = FENCE * (high - low)
             return np.clip(values, low - reach, high + reach)
     return values
+
+
+def _median(x: Float32) -> np.float32:
+    finite = x[np.isfinite(x)].astype(np.float64)
+    return np.float32(np.median(finite)) if len(finite) else np.float32(0)

@@ -127,9 +127,9 @@ def _check_path(path: Path, form: str) -> None:
         )
     wanted = FORMS[form]
     if wanted and path.suffix != wanted:
-        raise ModelFileError(
-            f"a model file must end in {wanted}; got `{path}`. Write -o {path.stem}{wanted}."
-        )
+        stem = "model" if path.name in FORMS.values() else path.stem  # of .keras, and of nothing
+        better = path.parent / f"{stem}{wanted}"
+        raise ModelFileError(f"a model file must end in {wanted}; got `{path}`. Write -o {better}.")
     if not wanted and path.suffix in FORMS.values() and path.suffix:
         raise ModelFileError(
             f"a SavedModel is a folder; `{path}` is the name of a file. Write -o {path.stem}."

@@ -1,7 +1,7 @@
 """The model card: a JSON file beside an exported model that says what its inputs and outputs mean.
 
-model.keras -> model.json. `export` writes it and `scoring` reads it; it needs no TensorFlow, so a
-command can show it without loading the model.
+model.keras -> model.keras.json. `export` writes it and `scoring` reads it; it needs no TensorFlow,
+so a command can show it without loading the model.
 """
 
 import json
@@ -28,10 +28,8 @@ _FEED = (
 
 
 def card_path(model_path: Path) -> Path:
-    """Return where the model card of `model_path` lies: the same name with .json."""
-    if model_path.suffix in (".keras", ".onnx"):
-        return model_path.with_suffix(".json")
-    return model_path.with_name(f"{model_path.name}.json")  # a folder, such as models/1.2
+    """Return where the model card of `model_path`, a file or folder, is written: NAME.json."""
+    return model_path.with_name(f"{model_path.name}.json")
 
 
 def read_card(model_path: Path) -> dict[str, Any]:
@@ -41,6 +39,9 @@ def read_card(model_path: Path) -> dict[str, Any]:
         ModelFileError: there is none, or it is not a card that this release reads.
     """
     path = card_path(model_path)
+    earlier = model_path.with_suffix(".json")  # of m.keras m.json, as it was written once
+    if not path.exists() and earlier.exists():
+        path = earlier
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

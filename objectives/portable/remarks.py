@@ -9,11 +9,13 @@ class Remarks:
     """Grows batch by batch; `notes` says it all.
 
     Attributes:
+        guessed: the encoding that the file was taken to be in, where it does not say.
         extra: columns that the model knows nothing of.
         rare: cells by column whose level the model has no place for, and the first of them.
         unread: cells by column that should be a date and are none, and the first of them.
     """
 
+    guessed: str | None = None
     extra: tuple[str, ...] = ()
     rare: dict[str, tuple[int, str]] = field(default_factory=dict)
     unread: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -29,6 +31,11 @@ class Remarks:
     def notes(self) -> tuple[str, ...]:
         """Return one sentence for each oddity."""
         notes = []
+        if self.guessed is not None:
+            notes.append(
+                f"The file is not in UTF-8; it was read as the likeliest encoding, {self.guessed}. "
+                "If letters come out wrong, save it again as CSV in UTF-8."
+            )
         if self.extra:
             many = "columns are" if len(self.extra) > 1 else "column is"
             notes.append(f"{len(self.extra)} {many} not used by the model: {_listed(self.extra)}.")

@@ -22,7 +22,7 @@ from objectives.portable.model_card import THRESHOLD, card_path, read_card
 from objectives.portable.remarks import Remarks
 from objectives.table.cells import first_no_number, texts
 from objectives.table.columns import categorical, name_columns
-from objectives.table.files import pieces, read_batches
+from objectives.table.files import file_dialect, pieces, read_batches
 
 BATCH = 16_384  # rows; what a model makes of one date takes some hundred numbers on the way
 
@@ -71,10 +71,10 @@ def predict_batches(
     if batch_rows < 1:
         raise ValueError(f"`batch_rows` must be an int of at least 1; got {batch_rows}.")
     scorer = _load(Path(model_path))
-    batches = _batches(data, batch_rows)
+    remarks = Remarks() if remarks is None else remarks
+    batches = _batches(data, batch_rows, scorer.encoding, remarks)
     first = next(batches)
     check_columns(tuple(column.name for column in scorer.columns), first)
-    remarks = Remarks() if remarks is None else remarks
     remarks.extra = tuple(name for name in first.columns if name not in scorer.expected)
     return _score_all(scorer, first, batches, remarks)
 
@@ -94,6 +94,7 @@ class _Scorer:
     columns: tuple[_Column, ...]
     labels: tuple[str, ...]
     expected: frozenset[str]  # columns that a table may have without a remark
+    encoding: str | None  # of the file it was trained on
 
 
 def _load(path: Path) -> _Scorer:
@@ -125,6 +126,7 @@ def _load(path: Path) -> _Scorer:
         columns=columns,
         labels=tuple(card["labels"]),
         expected=frozenset(expected),
+        encoding=card.get("encoding"),
     )
 
 
@@ -139,10 +141,15 @@ def _load_keras(path: Path) -> keras.Model:
         ) from error
 
 
-def _batches(data: str | Path | pd.DataFrame, batch_rows: int) -> Iterator[pd.DataFrame]:
+def _batches(
+    data: str | Path | pd.DataFrame, batch_rows: int, encoding: str | None, remarks: Remarks
+) -> Iterator[pd.DataFrame]:
     if isinstance(data, pd.DataFrame):
         return pieces(name_columns(data), batch_rows)
-    return read_batches(Path(data), batch_rows=batch_rows)
+    dialect = file_dialect(Path(data), likely=encoding)
+    if dialect is not None and dialect.guessed:
+        remarks.guessed = dialect.encoding
+    return read_batches(Path(data), batch_rows=batch_rows, dialect=dialect)
 
 
 def _score_all(

@@ -1,19 +1,37 @@
 """The features of a script: what scikit-learn and two functions make of the table's columns.
 
-They are those of `preprocessing.py` but for what a person would not write out: far outliers are cut
-off and not pulled in before the mean is taken, and ranks stand for themselves, without knots.
+They are those of `preprocessing.py` but for what a person would not write out: ranks stand for
+themselves, without knots. A class of its own pulls outliers in where the table has some.
 scikit-learn's own QuantileTransformer is no stand-in: it sends all ties at the smallest and the
 largest value to the very ends, zeros and ones to -5 and 5 (0.728 in place of 0.749 on a table of
 such columns). Each function returns lines of source. Next: `script_network.py`.
 """
 
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
 from objectives.features.encoding import RARE_BELOW
 from objectives.features.quantiles import END
-from objectives.features.scaling import CLIP
+from objectives.features.scaling import CENTRAL, CLIP, FENCE, filled, pull_in, single_precision
 from objectives.script.layout import call
 from objectives.script.plan import Plan
 
 _Step = tuple[tuple[str, list[str]], str, str]  # a call, a name for what it makes, columns
+
+
+def has_outliers(frame: pd.DataFrame, trained: Iterable[npt.NDArray[np.intp]]) -> bool:
+    """Whether the scaling pulls a cell in, in the training rows of some fold.
+
+    Args:
+        frame: the table's used columns, as `Table.frame` has them.
+        trained: the training rows of each fold.
+    """
+    columns = [single_precision(column) for _, column in frame.select_dtypes("float64").items()]
+    cells = [filled(column[rows]) for rows in trained for column in columns]
+    return any(not np.array_equal(pull_in(values), values) for values in cells)
 
 
 def function_lines(plan: Plan) -> list[list[str]]:
@@ -21,6 +39,8 @@ def function_lines(plan: Plan) -> list[list[str]]:
     functions = []
     if plan.values and plan.hyperparameters.scaling == "quantile":
         functions.append(_normal_scores())
+    if plan.values and _scaling(plan) == "FencedScaler":
+        functions.append(_fenced_scaler())
     if plan.names("datetime"):
         periods = "(365.2425, 7, 1)" if plan.times_of_day else "(365.2425, 7)"
         time = "the year, the week and the day" if plan.times_of_day else "the year and the week"
@@ -97,6 +117,22 @@ def _normal_scores() -> list[str]:
     ]
 
 
+def _fenced_scaler() -> list[str]:
+    central, *wider = (list(shares) for shares in CENTRAL)
+    wide = "np.percentile(x, shares, axis=0)"
+    return [
+        "class FencedScaler(StandardScaler):",
+        '    """Scale by a mean and deviation for which outliers lie at a fence."""',
+        "",
+        "    def fit(self, x, y=None):",
+        f"        low, high = np.percentile(x, {central}, axis=0)",
+        f"        for shares in {wider}:  # where the central rows are equal",
+        f"            low, high = np.where(high > low, [low, high], {wide})",
+        f"        reach = np.where(high > low, {FENCE:g} * (high - low), np.inf)",
+        "        return super().fit(pd.DataFrame(x).clip(low - reach, high + reach, axis=1))",
+    ]
+
+
 def _steps(plan: Plan) -> list[_Step]:
     """Return what is made of which columns."""
     steps: list[_Step] = []
@@ -120,14 +156,15 @@ def _steps(plan: Plan) -> list[_Step]:
 
 
 def _scaler(plan: Plan) -> tuple[str, list[str]]:
-    scaler = ("StandardScaler", list[str]())
-    if plan.hyperparameters.scaling == "quantile":
-        scaler = ("NormalScores", [])
     if not _has_gaps(plan):
-        return scaler
-    head, arguments = scaler
-    made = f"{head}({', '.join(arguments)})"
-    return "make_pipeline", ['SimpleImputer(strategy="median")', made]
+        return _scaling(plan), []
+    return "make_pipeline", ['SimpleImputer(strategy="median")', f"{_scaling(plan)}()"]
+
+
+def _scaling(plan: Plan) -> str:
+    if plan.hyperparameters.scaling == "quantile":
+        return "NormalScores"
+    return "FencedScaler" if plan.outliers else "StandardScaler"
 
 
 def _has_gaps(plan: Plan) -> bool:

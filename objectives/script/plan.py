@@ -36,7 +36,9 @@ class Plan:
         dialect: how a CSV file is written.
         embeddings: length of a level's vector, by categorical column of many levels.
         gaps: numeric, datetime and group columns with missing or infinite cells.
-        infinite: whether some numeric cell is infinite.
+        infinite: whether some numeric cell is infinite in single precision.
+        outliers: whether some cell is pulled in before it is scaled (`features.has_outliers`).
+        unlabelled: whether rows are left out because they have no class.
         times_of_day: datetime columns whose time of day varies.
         copies: whether equal rows stay on one side of a split, as
             `script_split.keeps_copies_together` says.
@@ -61,6 +63,8 @@ class Plan:
     embeddings: Mapping[str, int] = field(default_factory=dict)
     gaps: tuple[str, ...] = ()
     infinite: bool = False
+    outliers: bool = False
+    unlabelled: bool = False
     times_of_day: tuple[str, ...] = ()
     copies: Copies = "no"
     time_order: str | None = None

@@ -54,7 +54,8 @@ def read_lines(plan: Plan) -> list[str]:
     if plan.names("numeric"):
         lines.append(_to_numbers(plan, "NUMERIC"))
     if plan.infinite:
-        lines.append("table[NUMERIC] = table[NUMERIC].replace([np.inf, -np.inf], np.nan)")
+        finite = 'table[NUMERIC].abs() <= np.finfo("float32").max'
+        lines.append(f"table[NUMERIC] = table[NUMERIC].where({finite})")
     if plan.names("datetime"):
         lines += _date_lines(plan)
     if plan.names("text"):
@@ -130,6 +131,8 @@ def _file_lines(plan: Plan) -> list[str]:
         return ["table = pd.read_parquet(DATA)"]
     dialect = plan.dialect
     arguments = ["DATA", "dtype=str", "skipinitialspace=True"]
+    if _reads_text(plan):  # a word such as None or NA is a level like any other
+        arguments += ["keep_default_na=False", 'na_values=[""]']
     if dialect.delimiter != ",":
         arguments.append(f"sep={literal(dialect.delimiter)}")
     if dialect.encoding not in _SAME_AS_UTF8:
@@ -140,15 +143,25 @@ def _file_lines(plan: Plan) -> list[str]:
 
 
 def _target_lines(plan: Plan) -> list[str]:
-    lines = [_to_numbers(plan, "[TARGET]")] if numeric_labels(plan) else []
-    lines.append("table = table.dropna(subset=[TARGET])")
     cells = "table[TARGET]"
-    if not numeric_labels(plan):
-        cells += ".astype(str).str.strip()" if _is_parquet(plan) else ".str.strip()"
+    if numeric_labels(plan):
+        lines = [_to_numbers(plan, "[TARGET]")]
+        lines += ["table = table.dropna(subset=[TARGET])"] * plan.unlabelled
+    else:
+        cells += '.astype("string").str.strip()' if _is_parquet(plan) else ".str.strip()"
+        lines = []
+        if plan.unlabelled:
+            classes = "LABELS" if len(plan.labels) > 2 else f"[{', '.join(_label_literals(plan))}]"
+            lines = call(f"table = table[{cells}.isin", [classes], "].copy()")
     if len(plan.labels) > 2:
         return [*lines, f"y = {cells}.map(LABELS.index).to_numpy()"]
     positive = _label_literals(plan)[1]
     return [*lines, *call(f"y = ({cells} == {positive}).to_numpy().astype", ["int"])]
+
+
+def _reads_text(plan: Plan) -> bool:
+    texts = plan.names("categorical") + plan.names("text") + tuple(plan.embeddings)
+    return bool(texts) or plan.roles.group is not None or not numeric_labels(plan)
 
 
 def _to_numbers(plan: Plan, names: str) -> str:

@@ -58,7 +58,7 @@ class Table:
     """A readable table with a target of K classes.
 
     Attributes:
-        name: the built-in name, the file's stem, or "DataFrame".
+        name: the built-in name, the file's without its suffixes, or "DataFrame".
         path: absolute path of the file; None for a built-in and a DataFrame.
         frame: (n_rows, n_used) the columns that `schema` uses, in file order: float64 where
             numeric or datetime (days since 1970-01-01), a category of text otherwise.
@@ -121,6 +121,11 @@ def read_table(
             "data must be a built-in name, a path or a pandas DataFrame; "
             f"got {type(data).__name__}. Put the columns into a DataFrame."
         )
+    if not str(data).strip():
+        raise DataError(
+            f"a table must be a CSV or Parquet file, or `{BUILT_IN[0]}`; got an empty name. "
+            "Give the path of a file."
+        )
     path = Path(data)
     if isinstance(data, str) and not path.exists():
         _suggest_built_in(data)
@@ -137,7 +142,8 @@ def _read_path(
     def batches(columns: Collection[str] | None) -> Iterator[pd.DataFrame]:
         return read_batches(path, batch_rows=rows, columns=columns, dialect=dialect)
 
-    table = _read(batches, target, roles, path.stem, watch)
+    name = Path(path.stem).stem if path.suffix.lower() == ".gz" else path.stem
+    table = _read(batches, target, roles, name, watch)
     return replace(table, path=str(path.resolve()), sha256=hash_file(path), dialect=dialect)
 
 

@@ -41,6 +41,15 @@ _ENCODINGS = (
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257"),
     *("cp932", "euc_jp", "gb18030", "big5", "cp949", "koi8_r", "mac_roman", "cp850"),
 )
+# By how much more of another encoding's text has to look like a language (charset_normalizer).
+_CLEARLY = 0.05
+_WORD = re.compile(r"[A-Za-z\x80-\uffff]+")
+# Signs within a word, a capital after a small letter, a price in letters, and what is so rare in
+# the west that another encoding's letter is likelier to be meant (of Icelandic too).
+_NOT_WESTERN = re.compile(
+    r"[A-Za-zÀ-ÿ][^\x00-\x7fÀ-ÖØ-öø-ÿŒœŠšŽž\u2018\u2019ªº·][A-Za-zÀ-ÿ]"
+    r"|[a-zß-öø-ÿ][À-ÖØ-ÞŠŒŽŸ]|[ÐÝÞðýþ\xd7÷Ÿ¤¦¨¬¯\xb8ƒ\u02c6\u02dc†‡‰]|[£¢¥][a-zà-ÿ]"
+)
 _COMMA_NUMBER = re.compile(r"\s*[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?\s*")
 _POINT_NUMBER = re.compile(r"\s*[+-]?[0-9]*\.[0-9]+(?:[eE][+-]?[0-9]+)?\s*")
 _GROUPED = re.compile(r"\s*[+-]?[1-9][0-9]{0,2},[0-9]{3}\s*")  # 1,234: perhaps a thousand
@@ -48,12 +57,13 @@ _GROUPED = re.compile(r"\s*[+-]?[1-9][0-9]{0,2},[0-9]{3}\s*")  # 1,234: perhaps 
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """How one CSV file is written; `encoding` is a Python codec."""
+    """How one CSV file is written; `encoding` is a Python codec, the likeliest where `guessed`."""
 
     delimiter: str = ","
     encoding: str = "utf-8"
     decimal: str = "."
     gzip: bool = False
+    guessed: bool = False
 
     def __str__(self) -> str:
         """Return it in words, such as "CSV with semicolons, decimal comma, cp1252, gzip"."""
@@ -63,19 +73,25 @@ class Dialect:
         return ", ".join(words + (["gzip"] if self.gzip else []))
 
 
-def detect_dialect(path: Path) -> Dialect:
+def detect_dialect(path: Path, likely: str | None = None) -> Dialect:
     """Detect how a CSV file is written from its head.
+
+    Args:
+        path: the file.
+        likely: the encoding of a file of the same source, tried before one is guessed.
 
     Raises:
         DataError: the file is no text.
         OSError, EOFError, zlib.error: it cannot be read or unpacked.
     """
     zipped = _is_gzip(path)
-    encoding = _encoding(path, zipped)
+    encoding, guessed = _encoding(path, zipped, likely)
     text, whole = _head(path, zipped, encoding)
     delimiter, records = _delimiter(text, whole)
     decimal = _decimal(records, delimiter)
-    return Dialect(delimiter=delimiter, encoding=encoding, decimal=decimal, gzip=zipped)
+    return Dialect(
+        delimiter=delimiter, encoding=encoding, decimal=decimal, gzip=zipped, guessed=guessed
+    )
 
 
 def open_bytes(path: Path, zipped: bool) -> IO[bytes]:
@@ -88,30 +104,57 @@ def _is_gzip(path: Path) -> bool:
         return file.read(2) == b"\x1f\x8b" or path.suffix.lower() == ".gz"
 
 
-def _encoding(path: Path, zipped: bool) -> str:
+def _encoding(path: Path, zipped: bool, likely: str | None) -> tuple[str, bool]:
+    """Return the encoding, and whether it was guessed."""
     with open_bytes(path, zipped) as file:
         start = file.read(HEAD_BYTES)
         for mark, codec in _MARKS:
             if start.startswith(mark):
-                return codec
+                return codec, False
         _check_text(path, start)
         if _is_utf8(start) and not start.isascii():
-            return "utf-8"
+            return "utf-8", False
         sample = b"".join(_foreign_lines(file, start))
     if _is_utf8(sample):
-        return "utf-8"
-    return _guess(sample)
+        return "utf-8", False
+    if likely is not None and _decodes(sample, likely):
+        return likely, False
+    return _guess(sample), True
+
+
+def _decodes(sample: bytes, encoding: str) -> bool:
+    try:
+        sample.decode(encoding)
+    except (LookupError, UnicodeError):  # no such encoding here, or other bytes
+        return False
+    return True
 
 
 def _guess(sample: bytes) -> str:
-    found = from_bytes(sample, cp_isolation=list(_ENCODINGS))
-    best = found.best()
+    best = from_bytes(sample, cp_isolation=list(_ENCODINGS)).best()
     if best is None:
         return "cp1252"
-    # The western one where it serves as well, lest two files of one origin be read differently.
-    equals = [m.encoding for m in found if (m.chaos, m.coherence) == (best.chaos, best.coherence)]
+    if _is_western(sample):
+        # Where it serves as well, lest two files of one source be read differently.
+        western = from_bytes(sample, cp_isolation=["cp1252"]).best()
+        if best.coherence - (western.coherence if western else 0.0) <= _CLEARLY:
+            return "cp1252"
     same = sample.decode("cp1252", errors="replace") == sample.decode(best.encoding)
-    return "cp1252" if same or "cp1252" in equals else str(best.encoding)
+    return "cp1252" if same else str(best.encoding)
+
+
+def _is_western(sample: bytes) -> bool:
+    """Whether the bytes, read as cp1252, make words as the languages of Western Europe write."""
+    try:
+        words = [word for word in _WORD.findall(sample.decode("cp1252")) if not word.isascii()]
+    except UnicodeDecodeError:  # a byte that cp1252 does not have
+        return False
+    return sum(map(_is_western_word, words)) > 0.9 * len(words)
+
+
+def _is_western_word(word: str) -> bool:
+    plain = sum(character.isascii() for character in word)
+    return (len(word) == 1 or 3 * plain >= len(word)) and _NOT_WESTERN.search(word) is None
 
 
 def _check_text(path: Path, start: bytes) -> None:

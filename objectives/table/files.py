@@ -32,15 +32,15 @@ def is_parquet(path: Path) -> bool:
     return path.suffix.lower() in PARQUET_SUFFIXES
 
 
-def file_dialect(path: Path) -> Dialect | None:
-    """Return how a CSV file is written; None for Parquet.
+def file_dialect(path: Path, likely: str | None = None) -> Dialect | None:
+    """Return how a CSV file is written, see `dialect.detect_dialect`; None for Parquet.
 
     Raises:
         DataError: missing, a folder, unreadable or no text.
     """
     _check_exists(path)
     try:
-        return None if is_parquet(path) else detect_dialect(path)
+        return None if is_parquet(path) else detect_dialect(path, likely)
     except _READ_ERRORS as error:
         raise _unreadable(path, error) from error
 

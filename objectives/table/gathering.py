@@ -14,6 +14,7 @@ gathered columns are.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -38,6 +39,8 @@ from objectives.table.naming import quoted
 # A vocabulary beyond this size that still names a new text in every other cell is given up.
 MAX_VOCABULARY = 50_000
 
+EXAMPLES = 1_000  # of its texts, kept for what they look like
+
 # Ways to write the few numbers that may be codes, such as 1, 1.0 and +1.
 MAX_CODE_TEXTS = 64
 
@@ -59,7 +62,7 @@ class Gathered:
         numbers: float64, NaN where missing.
         days: by each order that reads every cell, float64, NaN where missing.
         codes, levels: int32 places in `levels`, the texts as met first; -1 where missing.
-        filled: whether the cell is filled.
+        filled: whether the cell is filled; `levels` then are the first EXAMPLES of the texts.
         whole_levels: numbers only: there are few, and a raw cell of each has the level of its
             number, so that they may be taken for codes.
     """
@@ -165,7 +168,7 @@ class _Gathering:
         elif self.form == "levels":
             made = {"codes": np.concatenate(parts), "levels": tuple(self._vocabulary)}
         elif self.form == "filled":
-            made = {"filled": np.concatenate(parts)}
+            made = {"filled": np.concatenate(parts), "levels": tuple(self._vocabulary)}
         return Gathered(name=self.name, form=self.form, n_rows=self.n_rows, **made)
 
     def _wanted_numbers(self, series: pd.Series) -> npt.NDArray[np.float64]:
@@ -244,7 +247,7 @@ class _Gathering:
         if size > MAX_VOCABULARY and 2 * size > self._present and self.wanted in ("any", "text"):
             self.form = "filled"
             self._parts = [codes >= 0 for codes in self._parts]
-            self._vocabulary = {}
+            self._vocabulary = dict(islice(self._vocabulary.items(), EXAMPLES))
 
     def _begin(self, form: Form, missing: Any) -> None:
         """Enter a form, with the rows so far, which are all missing."""

@@ -4,6 +4,8 @@ The kind is taken from all rows, as it would be from a database schema: no stati
 or test row passes on, and no part of the table can disagree about a kind.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +17,7 @@ from objectives.table.dates import best_order
 from objectives.table.gathering import Gathered
 from objectives.table.naming import quoted
 from objectives.table.schema import Column
+from objectives.table.unread import looks_like
 
 # float64 of a numeric or datetime column; a Categorical of the others
 Cells = npt.NDArray[np.float64] | pd.Categorical
@@ -29,6 +32,7 @@ IDENTIFIER_SHARE = 0.9
 FREE_TEXT_SHARE = 0.5
 GAPS_SHARE = 0.01
 
+LARGEST = float(np.finfo(np.float32).max)  # further out, a number is a gap (`scaling`)
 _EMPTY = "every cell is empty"
 FILLED = "filled"  # the one level of a text column
 
@@ -47,7 +51,8 @@ def infer(gathered: Gathered, asked: Asked | None = None) -> tuple[Column, Cells
     if gathered.codes is not None:
         return _levels(gathered, gathered.codes, asked)
     if gathered.filled is not None:
-        return _free_text(gathered.name, gathered.filled, "nearly every text is different")
+        column, cells = _free_text(gathered.name, gathered.filled, "nearly every text is different")
+        return _with_remedy(column, gathered.levels), cells
     return _dropped(gathered.name, _EMPTY)
 
 
@@ -56,17 +61,32 @@ def _numbers(
 ) -> tuple[Column, Cells | None]:
     name = gathered.name
     present = x[~np.isnan(x)]
-    finite = present[np.isfinite(present)]
+    finite = present[np.abs(present) <= LARGEST]
     if len(finite) == 0:
-        return _dropped(name, _EMPTY if len(present) == 0 else "no cell is a finite number")
+        return _no_number(name, present)
     low, high = float(finite.min()), float(finite.max())
     if asked == "numeric":
         return Column(name=name, kind="numeric", why="said to be numbers"), x
     if low == high and len(finite) == len(x):
         return _dropped(name, f"every cell is {low:.15g}")
+    column = Column(name=name, kind="numeric", why=f"numbers from {low:.6g} to {high:.6g}")
+    cells: Cells | None = x
     if len(finite) == len(present) and bool((present == np.floor(present)).all()):
-        return _whole_numbers(gathered, x, present)
-    return Column(name=name, kind="numeric", why=f"numbers from {low:.6g} to {high:.6g}"), x
+        column, cells = _whole_numbers(gathered, x, present)
+    if column.kind == "numeric" and np.float32(low) == np.float32(high) and len(finite) == len(x):
+        why = f"numbers from {low:.15g} to {high:.15g}, which are one in single precision"
+        remedy = "Subtract what they have in common, or divide them by a small number."
+        return Column(name=name, kind="dropped", why=why, remedy=remedy), None
+    return column, cells
+
+
+def _no_number(name: str, present: npt.NDArray[np.float64]) -> tuple[Column, None]:
+    if len(present) == 0:
+        return _dropped(name, _EMPTY)
+    if np.isinf(present).all():
+        return _dropped(name, "no cell is a finite number")
+    why = f"every number is beyond {LARGEST:.2g}, the largest in single precision"
+    return Column(name=name, kind="dropped", why=why, remedy="Divide them by a large number."), None
 
 
 def _whole_numbers(
@@ -130,11 +150,21 @@ def _levels(
         share = len(texts) / n_filled
         gaps = 1 - n_filled / len(codes) >= GAPS_SHARE
         if share > (FREE_TEXT_SHARE if gaps else IDENTIFIER_SHARE):
-            return _free_text(name, filled, f"{len(texts):,} different texts in {n_filled:,} cells")
+            words = f"{len(texts):,} different texts in {n_filled:,} cells"
+            column, cells = _free_text(name, filled, words)
+            return _with_remedy(column, texts), cells
     booleans = {text.casefold() for text in texts} <= {"true", "false"}
     why = "true or false" if booleans else f"text, {len(texts):,} different"
     column = Column(name=name, kind="categorical", why="said to be categories" if asked else why)
+    column = column if asked else _with_remedy(column, texts)
     return column, sorted_categorical(codes, list(texts))
+
+
+def _with_remedy(column: Column, texts: Sequence[str]) -> Column:
+    look = looks_like(texts)
+    if look is None:
+        return column
+    return replace(column, why=f"{column.why}, {look[0]}", remedy=look[1])
 
 
 def _free_text(name: str, filled: npt.NDArray[np.bool_], words: str) -> tuple[Column, Cells | None]:

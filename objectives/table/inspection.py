@@ -55,7 +55,9 @@ def inspect_table(table: Table, seed: int, folds: int = 1) -> tuple[Remark, ...]
         *_few_of_a_class(table, split),
         *_repeats(table, rows),
         *_imbalance(table, rows),
+        *_unread_columns(table),
         *_row_numbers(table),
+        *_guessed_encoding(table),
     ]
     return tuple(sorted(remarks, key=lambda remark: remark.level != "warning"))
 
@@ -196,6 +198,18 @@ def _imbalance(table: Table, rows: npt.NDArray[np.int64]) -> Iterator[Remark]:
     )
 
 
+def _unread_columns(table: Table) -> Iterator[Remark]:
+    for column in table.schema.columns:
+        if column.remedy is not None:
+            used = "left out" if column.kind == "dropped" else f"read as {column.kind}"
+            yield Remark(
+                level="warning",
+                column=column.name,
+                says=f"`{column.name}` is {used}: {column.why}.",
+                remedy=column.remedy,
+            )
+
+
 def _row_numbers(table: Table) -> Iterator[Remark]:
     for column in table.schema.columns:
         if column.kind == "dropped" and "numbers the rows" in column.why:
@@ -206,3 +220,14 @@ def _row_numbers(table: Table) -> Iterator[Remark]:
                 remedy="If it measures something, keep it with --numeric "
                 f"{shlex.quote(column.name)}.",
             )
+
+
+def _guessed_encoding(table: Table) -> Iterator[Remark]:
+    if table.dialect is not None and table.dialect.guessed:
+        yield Remark(
+            level="note",
+            column=None,
+            says="the file is not in UTF-8; it was read as the likeliest encoding, "
+            f"{table.dialect.encoding}.",
+            remedy="If letters come out wrong, save it again as CSV in UTF-8.",
+        )

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Sequence
 
 from objectives.errors import DataError
+from objectives.table.cells import cell_text
 
 
 def find_target(columns: Sequence[str], target: str | None, table: str) -> str:
@@ -25,7 +26,7 @@ def find_target(columns: Sequence[str], target: str | None, table: str) -> str:
             f"{quoted(table)} has no column called `target`, so --target must name the column to "
             f"predict; the columns are {listed(columns)}."
         )
-    target = str(target)
+    target = cell_text(target)  # a DataFrame may name it by a number
     if target in columns:
         return target
     padded = [c for c in columns if c.strip() == target.strip()]

@@ -23,6 +23,7 @@ class Column:
     kind: Kind
     why: str  # in words, such as "whole numbers, 5 different"
     order: str | None = None  # of year, month and day in a datetime: "YMD", "DMY" or "MDY"
+    remedy: str | None = None  # what to change in the table for more to be made of the column
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,8 @@ def print_inspection(console: Console, found: "Inspection") -> None:
         f"{escape(table.target)}: {escape(say_labels(table.labels, shares))}"
     )
     if table.dropped_rows:
-        console.print(f"{table.dropped_rows:,} rows without a target are left out")
+        left_out = "1 row" if table.dropped_rows == 1 else f"{table.dropped_rows:,} rows"
+        console.print(f"left out: {left_out} without a target")
     columns = Table(box=None, pad_edge=False, show_header=False)
     columns.add_column(overflow="fold", max_width=32)
     columns.add_column(no_wrap=True)

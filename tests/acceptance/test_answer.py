@@ -202,7 +202,7 @@ def test_ensemble_file_gives_the_weighted_mean_of_its_trials(answered: Answered)
     got = predict(answered.folder.path / "ensemble.keras", rows)["probability_benign"]
     assert np.abs(got.to_numpy() - wanted).max() < 1e-5
     assert sum(answered.ensemble.values()) == pytest.approx(1)
-    card = json.loads((answered.folder.path / "ensemble.json").read_text(encoding="utf-8"))
+    card = json.loads((answered.folder.path / "ensemble.keras.json").read_text(encoding="utf-8"))
     assert {each["trial"]: each["weight"] for each in card["ensemble"]} == answered.ensemble
     assert answered.answer["ensemble"]["trials"] == list(answered.ensemble)
 

@@ -32,7 +32,7 @@ class Scored:
 
     @property
     def card(self) -> Any:
-        return json.loads((self.folder.path / "model.json").read_text(encoding="utf-8"))
+        return json.loads((self.folder.path / "model.keras.json").read_text(encoding="utf-8"))
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -62,7 +62,8 @@ def test_best_trial_is_exported_and_scores_new_rows(scored: Scored) -> None:
     assert scored.exported.returncode == 0, scored.exported.stderr
     assert scored.predicted.returncode == 0, scored.predicted.stderr
     assert _last_line(scored.exported) == (
-        f"Wrote trial {best['number']} of mixed to model.keras, and its model card to model.json"
+        f"Wrote trial {best['number']} of mixed to model.keras, "
+        "and its model card to model.keras.json"
     )
     assert _last_line(scored.predicted) == "Wrote 200 predictions to predictions.csv"
     assert scored.card["trial"] == best["number"]
@@ -101,7 +102,7 @@ def test_predictions_of_new_rows_are_good(scored: Scored) -> None:
 
 def test_named_trial_is_exported_with_its_own_metrics(scored: Scored) -> None:
     assert scored.named.returncode == 0, scored.named.stderr
-    card = json.loads((scored.folder.path / "named.json").read_text(encoding="utf-8"))
+    card = json.loads((scored.folder.path / "named.keras.json").read_text(encoding="utf-8"))
     assert card["trial"] == NAMED
     assert card["validation"]["roc_auc"] == scored.folder.trials()[NAMED].value
 

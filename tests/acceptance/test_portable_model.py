@@ -87,7 +87,7 @@ def fresh_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def score(python: Path, folder: Path, model: str, data: str) -> tuple[list[str], np.ndarray]:
     """Labels, and probabilities (n_rows, K), as that Python gives them."""
     (folder / "score.py").write_text(SCORE, encoding="utf-8")
-    card = Path(model).with_suffix(".json").name
+    card = f"{Path(model).name}.json"
     done = subprocess.run(
         [str(python), "-I", "score.py", model, card, data, "scores.json"],
         cwd=folder,

@@ -65,6 +65,17 @@ def test_csv_parquet_and_frame_give_the_same_table(tmp_path: Path) -> None:
     assert tables[0].path == str(tmp_path / "t.csv") and tables[2].path is None
 
 
+def test_a_packed_file_is_called_as_it_is_unpacked(tmp_path: Path) -> None:
+    small_frame().to_csv(tmp_path / "plain.csv.gz", index=False)
+    assert read_table(tmp_path / "plain.csv.gz").name == "plain"
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_no_folder(name: str) -> None:
+    with pytest.raises(DataError, match="got an empty name"):
+        read_table(name)
+
+
 def test_reading_leaves_the_frame_as_it_was() -> None:
     frame = small_frame()
     before = frame.copy()

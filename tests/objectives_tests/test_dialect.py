@@ -57,6 +57,53 @@ def test_bytes_that_are_no_utf8_get_the_best_guess(
     ]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            "Köln",
+            "Noël",
+            "20 °C",
+            "it\u2019s",
+            "§ 5",
+            "5 €",
+            "Málaga",
+            "España",
+            "Ærø",
+            "Åsa",
+            "à",
+        ),
+        *("été", "São Paulo", "“quoted”", "½ cup", "Straße\nMünchen\nfünf €"),
+    ],
+)
+def test_the_files_of_a_western_source_are_all_read_in_one_encoding(
+    tmp_path: Path, words: str
+) -> None:
+    path = written(tmp_path, f"name,x\n{words},1\n".encode("cp1252"))
+    dialect = detect_dialect(path)
+    assert (dialect.encoding, dialect.guessed) == ("cp1252", True)
+
+
+CZECH = "Dvořák, Plzeň, Třebíč, Jiří Novák, Žďár nad Sázavou, České Budějovice, ženatý, rozvedený"
+POLISH = "Łódź, Wałęsa, Gdańsk, Białystok, mężczyzna, żonaty"
+
+
+@pytest.mark.parametrize("words", [CZECH, POLISH])
+def test_what_is_clearly_another_language_is_read_as_that(tmp_path: Path, words: str) -> None:
+    path = written(tmp_path, f"name;x\n{words};1\n".encode("cp1250"))
+    assert detect_dialect(path).encoding == "cp1250"
+
+
+def test_an_encoding_that_is_known_from_the_source_is_no_guess(tmp_path: Path) -> None:
+    path = written(tmp_path, "name,x\nPlzeň,1\n".encode("cp1250"))
+    for likely in ("cp1250", "iso8859_2"):
+        dialect = detect_dialect(path, likely)
+        assert (dialect.encoding, dialect.guessed) == (likely, False)
+    for likely in ("utf-8", "ascii", "no such encoding"):
+        assert detect_dialect(path, likely).guessed
+    assert detect_dialect(written(tmp_path, "a,b\né,1\n"), "cp1250").encoding == "utf-8"
+
+
 @pytest.mark.parametrize(("encoding", "found"), [("utf-8", "utf-8"), ("cp1252", "cp1252")])
 def test_the_first_letter_that_is_no_ascii_may_stand_far_down(
     tmp_path: Path, encoding: str, found: str

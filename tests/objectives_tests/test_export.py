@@ -311,7 +311,7 @@ def test_a_single_column_of_any_kind_exports(tmp_path: Path, name: str) -> None:
 def test_the_card_says_what_goes_in_and_comes_out(tmp_path: Path) -> None:
     frame = raw_rows().assign(far=1)
     path, _, preprocessing = export(tmp_path, frame)
-    card = json.loads((tmp_path / "model.json").read_text())
+    card = json.loads((tmp_path / "model.keras.json").read_text())
     assert card["format"] == 2 and card["folds"] == 1 and card["scaling"] == "standard"
     assert card["target"] == "bought" and card["labels"] == ["no", "yes"]
     assert card["positive_label"] == "yes" and card["metrics"] == {"roc_auc": 0.9}
@@ -337,7 +337,7 @@ def test_a_card_of_many_classes_has_no_positive_label(tmp_path: Path) -> None:
 def test_an_existing_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
     export(tmp_path, raw_rows())
     export(tmp_path, raw_rows()[["age", "city"]])
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.json", "model.keras"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.keras", "model.keras.json"]
     assert len(predict(tmp_path / "model.keras", raw_rows()[["age", "city"]])) == 400
 
 
@@ -373,7 +373,7 @@ def test_numbers_go_into_onnx(tmp_path: Path, scaling: str) -> None:
     networks = [small_network(fold, seed=i) for i, fold in enumerate(folds)]
     path = tmp_path / "m.onnx"
     export_model(networks, folds, path, card=CARD, scaling=scaling, form="onnx")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.onnx"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.onnx", "m.onnx.json"]
     new = raw_rows(seed=1)[names]
     session = runtime.InferenceSession(path)
     with np.errstate(over="ignore"):
@@ -406,6 +406,7 @@ def test_a_place_that_cannot_be_written_gets_a_sentence(tmp_path: Path) -> None:
     for path, form, words in [
         ("none/m.keras", "keras", "an existing folder"),
         ("m.h5", "keras", "must end in .keras"),
+        (".keras", "keras", r"Write -o .*/model\.keras\."),
         ("m.keras", "onnx", "must end in .onnx"),
         ("f.keras", "keras", "is a folder"),
         ("m.keras", "savedmodel", "is the name of a file"),
@@ -433,6 +434,19 @@ def test_a_network_or_card_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 
 def test_cards_lie_beside_their_models() -> None:
-    assert card_path(Path("a/m.keras")) == Path("a/m.json")
-    assert card_path(Path("a/m.onnx")) == Path("a/m.json")
+    assert card_path(Path("a/m.keras")) == Path("a/m.keras.json")
+    assert card_path(Path("a/m.onnx")) == Path("a/m.onnx.json")
     assert card_path(Path("a/1.2")) == Path("a/1.2.json")
+
+
+def test_a_model_and_its_onnx_form_have_a_card_each_and_an_earlier_card_is_read(
+    trained: tuple[Path, keras.Model, Preprocessing], tmp_path: Path
+) -> None:
+    assert len({card_path(tmp_path / name) for name in ("m", "m.keras", "m.onnx")}) == 3
+    model = tmp_path / "m.keras"
+    model.touch()
+    (tmp_path / "m.json").write_text(card_path(trained[0]).read_text())
+    assert read_card(model) == read_card(trained[0])
+    card_path(model).write_text('{"format": 1}')
+    with pytest.raises(ModelFileError, match=r"m\.keras\.json"):
+        read_card(model)

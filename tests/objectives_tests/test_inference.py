@@ -43,6 +43,7 @@ def shuffled(values: object) -> np.ndarray:
         (cycled(["1", "2", "3", "?"]), "numeric", "whole numbers from 1 to 3"),
         (cycled(["1e0", "2", "3"]), "numeric", "whole numbers from 1 to 3"),
         (cycled(range(20)), "categorical", "whole numbers, 20 different"),
+        (cycled(range(10**9, 10**9 + 3)), "categorical", "whole numbers, 3 different"),
         (cycled(range(21)), "numeric", "21 different"),
         (cycled([1, 10, 100, 1000]), "numeric", "whole numbers from 1 to 1000"),
         (cycled([1, 2, 3, np.inf]), "numeric", "numbers from 1 to 3"),

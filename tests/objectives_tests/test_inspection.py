@@ -2,6 +2,7 @@
 
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -289,3 +290,10 @@ def test_a_million_rows_of_fifty_columns_are_looked_over_within_twenty_seconds()
     (remark,) = inspect_table(table, 0)
     assert time.monotonic() - began < 20
     assert "of the rows" in remark.says and math.isclose(table.y.mean(), 0.01, rel_tol=0.1)
+
+
+def test_an_encoding_that_was_guessed_is_said_once(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.arange(60) % 7 / 2, "target": ["ja", "nö"] * 30})
+    for encoding, said in (("cp1252", 1), ("utf-8", 0)):
+        frame.to_csv(tmp_path / "t.csv", index=False, encoding=encoding)
+        assert len(found(read_table(tmp_path / "t.csv"), "likeliest encoding, cp1252")) == said

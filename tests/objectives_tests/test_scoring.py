@@ -1,5 +1,6 @@
 """Any table with the columns of training is scored in row order, and any other is refused."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from raw_rows import small_network
 from objectives.errors import DataError, ModelFileError
 from objectives.features.preprocessing import Preprocessing, fit_preprocessing
 from objectives.portable.export import export_model
+from objectives.portable.model_card import card_path, read_card
 from objectives.portable.remarks import Remarks
 from objectives.portable.scoring import predict, predict_batches
 from objectives.table.columns import categorical, read_days
@@ -190,13 +192,13 @@ def test_a_model_that_cannot_be_read_gets_a_sentence(model: Path, tmp_path: Path
     copy("m.keras", model.read_bytes())
     with pytest.raises(ModelFileError, match="there is none"):
         predict(tmp_path / "m.keras", raw_frame())
-    copy("m.json", b"{")
+    copy("m.keras.json", b"{")
     with pytest.raises(ModelFileError, match="cannot be read"):
         predict(tmp_path / "m.keras", raw_frame())
-    copy("m.json", b'{"format": 1}')
+    copy("m.keras.json", b'{"format": 1}')
     with pytest.raises(ModelFileError, match=r"must be a model card of format 2.*Export the model"):
         predict(tmp_path / "m.keras", raw_frame())
-    copy("m.json", model.with_suffix(".json").read_bytes())
+    copy("m.keras.json", card_path(model).read_bytes())
     copy("m.keras", b"damaged")
     with pytest.raises(ModelFileError, match="loading it failed"):
         predict(tmp_path / "m.keras", raw_frame())
@@ -204,10 +206,10 @@ def test_a_model_that_cannot_be_read_gets_a_sentence(model: Path, tmp_path: Path
 
 def test_the_card_of_another_model_is_refused(model: Path, tmp_path: Path) -> None:
     (tmp_path / "m.keras").write_bytes(model.read_bytes())
-    card = model.with_suffix(".json").read_text()
+    card = card_path(model).read_text()
     for before, after in (('"input": "age"', '"input": "size"'), ('"yes"\n', '"yes", "?"\n')):
         assert before in card
-        (tmp_path / "m.json").write_text(card.replace(before, after, 1))
+        (tmp_path / "m.keras.json").write_text(card.replace(before, after, 1))
         with pytest.raises(ModelFileError, match="it lists other columns or labels"):
             predict(tmp_path / "m.keras", raw_frame())
 
@@ -215,3 +217,19 @@ def test_the_card_of_another_model_is_refused(model: Path, tmp_path: Path) -> No
 def test_a_batch_holds_at_least_one_row(model: Path) -> None:
     with pytest.raises(ValueError, match="`batch_rows` must be an int of at least 1; got 0"):
         predict_batches(model, raw_frame(), batch_rows=0)
+
+
+def test_new_rows_are_read_in_the_encoding_of_the_training_file_and_a_guess_is_said(
+    model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "new.csv"
+    path.write_bytes(raw_frame(2).assign(code="ň").to_csv(index=False).encode("cp1250"))
+    note = "The file is not in UTF-8; it was read as the likeliest encoding, cp1252."
+    for encoding, level, notes in ((None, "ò", 1), ("cp1250", "ň", 0)):
+        card = {**read_card(model), "encoding": encoding}
+        (tmp_path / "m.keras").write_bytes(model.read_bytes())
+        (tmp_path / "m.keras.json").write_text(json.dumps(card))
+        remarks = Remarks()
+        predict(tmp_path / "m.keras", path, remarks=remarks)
+        assert remarks.rare["code"][1] == level
+        assert sum(said.startswith(note) for said in remarks.notes()) == notes

@@ -23,6 +23,7 @@ from objectives.hyperparameters import Embedding, Hyperparameters, Inputs
 from objectives.network import build_network
 from objectives.programs import Programs
 from objectives.rows import place
+from objectives.script.features import has_outliers
 from objectives.script.splitting import keeps_copies_together
 from objectives.script.writing import Plan, write_script
 from objectives.splitting.duplicates import rows_together
@@ -99,6 +100,8 @@ def _plan(table: Table, roles: Roles, prepared: Prepared, **given: Any) -> Plan:
         "embeddings": {e.name: e.dimension for one in fitted for e in one.embedded},
         "gaps": tuple(str(c) for c in measured if not np.isfinite(measured[c]).all()),
         "copies": keeps_copies_together(table.frame),
+        "outliers": has_outliers(table.frame, [fold.train.rows for fold in prepared.folds]),
+        "unlabelled": table.dropped_rows > 0,
     }
     return Plan(**{**facts, **given})
 
@@ -125,6 +128,10 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Case]:
     copied.drop(columns="moment").to_csv(folder / "copies.csv", index=False)
     answers = (_numbers()[["a", "b", "c", "d"]] > 0.9).assign(target=_numbers()["target"])
     answers.to_csv(folder / "answers.csv", index=False)
+    far = _numbers().drop(columns="moment").assign(rare=0.0).astype(object)
+    far.loc[::70, "rare"] = 3.0  # the central rows are equal
+    far.iloc[3, 0], far.iloc[5, 1], far.iloc[7, 2] = 1e12, 1e300, "-inf"
+    far.to_csv(folder / "far.csv", index=False)
     people = _people()
     people.to_csv(folder / "people.csv", index=False, sep=";", decimal=",", encoding="cp1252")
     families = people.assign(grade=people["grade"].eq("low").map({True: "yes", False: "no"}))
@@ -138,6 +145,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Case]:
         "copies": _case(folder / "copies.csv", "target", Roles(), 1),
         "copies in folds": _case(folder / "copies.csv", "target", Roles(), 2),
         "answers": _case(folder / "answers.csv", "target", Roles(), 1),
+        "far": _case(folder / "far.csv", "target", Roles(), 1, gaps=("b", "c"), infinite=True),
         "time": _case(folder / "moments.csv", "target", Roles(time="moment"), 1),
         "people": _case(
             folder / "people.csv",
@@ -160,7 +168,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Case]:
 
 
 NAMES = (
-    *("numbers", "folds", "copies", "copies in folds", "answers", "time"),
+    *("numbers", "folds", "copies", "copies in folds", "answers", "time", "far"),
     *("people", "families", "groups in folds"),
 )
 
@@ -372,6 +380,38 @@ def test_the_features_of_a_script_are_those_of_the_search(
     ours = fold.preprocessing.codes(case.table.frame.iloc[fold.validation.rows])
     assert len(set(zip(codes[:, 0], ours[:, 0], strict=True))) == len(set(ours[:, 0]))
     assert np.array_equal(codes == 0, ours == 0)
+
+
+def test_far_outliers_spoil_the_features_of_a_script_no_more_than_those_of_the_search(
+    cases: Mapping[str, Case],
+) -> None:
+    case = cases["far"]
+    fold = case.prepared.folds[0]
+    assert {3, 5, 7} <= set(fold.train.rows), "else the test shows nothing"
+    names = _run(write_script(case.plan), "model = ")
+    wanted = fold.validation.x["standard"]
+    found = names["x_validation"][np.argsort(names["validation"])]
+    assert found[:, :5] == pytest.approx(wanted[:, :5], abs=1e-4)
+    assert not has_outliers(cases["numbers"].table.frame, [fold.train.rows])
+    assert "Fenced" not in write_script(replace(case.plan, outliers=False))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_words_like_na_are_to_a_script_what_they_are_to_the_search(
+    tmp_path: Path, suffix: str
+) -> None:
+    frame = _numbers().drop(columns="moment")
+    frame["alley"] = np.array(["NA", "Grvl", "None"])[np.arange(len(frame)) % 3]
+    frame["target"] = np.array(["None", "Some"])[frame["target"]]
+    frame.loc[::50, "target"] = "n/a"
+    frame.loc[1::50, "target"] = None
+    path = tmp_path / f"words.{suffix}"
+    frame.to_csv(path, index=False) if suffix == "csv" else frame.to_parquet(path)
+    case = _case(path, "target", Roles(), 1)
+    names = _run(write_script(case.plan), "train, validation = ")
+    assert case.table.labels == ("None", "Some")
+    assert np.array_equal(names["y"], case.table.y)
+    assert list(names["table"]["alley"]) == list(case.table.frame["alley"])
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])

@@ -116,8 +116,9 @@ def test_every_trial_has_every_parameter() -> None:
 NEW = (
     *("dropout_shape", "optimizer", "schedule", "weight_decay", "clip_norm", "max_norm"),
     *("label_smoothing", "input_noise", "mixup", "cutmix", "fgsm", "skip", "stochastic_depth"),
-    "averaging",
+    *("averaging", "members"),
 )
+OF_NUMBERS = ("numeric_embedding", "embedding_size", "frequency_scale")
 
 
 def _off(chosen: Hyperparameters) -> bool:
@@ -138,6 +139,15 @@ def test_cocktail_is_the_default_space_and_more() -> None:
     more = {name.removeprefix("use_") for name in space.keys() - default.keys()}
     assert more == {*NEW}
     assert all(map(_off, map(hyperparameters, first_trials(space))))
+
+
+def test_numbers_are_embedded_where_there_are_some() -> None:
+    space = search_space(COCKTAIL, 300, scalings=("standard", "quantile"))
+    assert {*space} - {*search_space(COCKTAIL, 300)} == {"scaling", *OF_NUMBERS}
+    plain, _ = first_trials(space)
+    assert hyperparameters(plain).numeric_embedding == "none"
+    chosen = hyperparameters({**plain, "numeric_embedding": "piecewise", "scaling": "standard"})
+    assert chosen.scaling == "quantile"  # its pieces are of normal scores
 
 
 def test_quick_space_searches_six_parameters() -> None:
