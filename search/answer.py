@@ -106,6 +106,9 @@ def _make(
         record.study_id, deepcopy=False, states=(TrialState.COMPLETE,)
     )
     plain = next((trial for trial in complete if _is_plain(trial)), None)
+    winner_is_plain = plain is not None and plain.number == winner.trial.number
+    if winner_is_plain:
+        plain = None  # it is not compared with itself
     found = find_contenders(db, record, winner.trial, plain, table, prepared)
     evaluations = read_evaluations(db, record.study_id)
     confirmations = read_confirmations(db, record.study_id) if record.confirm else []
@@ -114,7 +117,7 @@ def _make(
         table.y[prepared.test_rows],
         prepared,
         winner=winner,
-        winner_is_plain=plain is not None and plain.number == winner.trial.number,
+        winner_is_plain=winner_is_plain,
         looks=looks,
     )
     named = {"network": winner.trial, **({"unregularised": plain} if plain else {})}

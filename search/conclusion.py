@@ -125,4 +125,4 @@ def _judge(comparison: Difference) -> tuple[str, str]:
         return "better", f"{value:.3f} ({low:.3f} to {high:.3f})"
     if high < 0:
         return "worse", f"{-value:.3f} ({-high:.3f} to {-low:.3f})"
-    return "alike", f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+    return "alike", f"{value:+z.3f} ({low:+z.3f} to {high:+z.3f})"

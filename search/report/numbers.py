@@ -14,7 +14,7 @@ def say_number(value: float | None, form: str = ".3f") -> str:
 
 def say_difference(value: float | None) -> str:
     """Return a difference with its sign."""
-    return say_number(value, "+.3f")
+    return say_number(value, "+z.3f")
 
 
 def say_interval(found: Mapping[str, Any]) -> str:
