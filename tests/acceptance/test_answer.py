@@ -368,6 +368,7 @@ def _ctrl_c(folder: "Folder") -> None:
     assert 1 <= len(_rows(folder)) < 6
 
 
+@pytest.mark.slow
 def test_confirmation_that_is_interrupted_goes_on_with_what_is_missing(
     whole: "Whole", tmp_path: Path
 ) -> None:

@@ -127,6 +127,7 @@ def test_refusals_say_why_and_write_nothing(mixed: "Folder", tmp_path: Path) -> 
     assert list(folder.path.glob("out*")) == []
 
 
+@pytest.mark.slow
 def test_code_is_a_script_that_reaches_what_the_search_reached(mixed: "Folder") -> None:
     printed = mixed.run("code", "mixed")
     assert (printed.returncode, printed.stderr) == (0, "")

@@ -91,6 +91,7 @@ def test_folder_of_other_storages_is_not_cleaned_unasked(
     assert f"Clean {folder.path}/shared, in which no other storage may keep" in done.stderr
 
 
+@pytest.mark.slow
 def test_backup_goes_on_when_the_original_and_its_folder_are_gone(folder: "Folder") -> None:
     launched = folder.start_python("-c", FRAME)
     _, stderr = launched.communicate(timeout=90)

@@ -341,6 +341,7 @@ def test_an_existing_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -
     assert len(predict(tmp_path / "model.keras", raw_rows()[["age", "city"]])) == 400
 
 
+@pytest.mark.slow
 def test_a_saved_model_serves_raw_rows_and_is_replaced(tmp_path: Path) -> None:
     preprocessing = fit(raw_rows())
     network, path = small_network(preprocessing), tmp_path / "1"
