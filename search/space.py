@@ -36,6 +36,8 @@ UNPROBED_L1_BOUND = 1e-2
 _NARROWEST = 4  # units that a taper leaves at least, where the first layer has as many
 _OF_NUMBERS = ("scaling", "numeric_embedding", "embedding_size", "frequency_scale")
 _LAYERS = ("hidden_layers", "width", "taper")  # what the widths are made of
+# What every space has had, and so what tells a dense network from a person's own.
+_DENSE = {*_LAYERS, "dropout", "activation", "normalization", "learning_rate", "batch_size"}
 # A well-tried default, as far as it is not the plain network: both begin every study.
 _TRIED = {"dropout": 0.2, "use_l2": True, "l2": 1e-4, "normalization": "batch"}
 
@@ -65,7 +67,7 @@ def search_space(
     Raises:
         SettingError: L1 is to begin above `l1_bound`.
     """
-    sizes = next((s for limit, s in _BATCH_SIZES if n_train <= limit), _LARGEST_BATCH_SIZES)
+    sizes = _batch_sizes(n_train)
     of_table: dict[str, tuple[Value, ...]] = {
         "batch_size": sizes,
         "scaling": tuple(s for s in SCALINGS if s in scalings),
@@ -83,6 +85,15 @@ def search_space(
             space[f"use_{name}"] = CategoricalDistribution(_switch(found))
         space[name] = _distribution(name, found, l1_bound)
     return space
+
+
+def usual_batch_size(n_train: int) -> int:
+    """Return the middle one of the batch sizes that fit so many training rows."""
+    return _batch_sizes(n_train)[1]
+
+
+def _batch_sizes(n_train: int) -> tuple[int, ...]:
+    return next((s for limit, s in _BATCH_SIZES if n_train <= limit), _LARGEST_BATCH_SIZES)
 
 
 def regularization_space(n_train: int, **of_table: Any) -> dict[str, BaseDistribution]:
@@ -121,17 +132,27 @@ def first_trials(space: Space) -> list[dict[str, Any]]:
     default: two layers of 128 with batch normalisation, dropout 0.2 and a light L2. One of them
     alone where the space leaves no difference.
     """
+    plain, tried = nearest(space, {}), nearest(space, _TRIED)
+    return [plain] if plain == tried else [plain, tried]
+
+
+def nearest(space: Space, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a space that are nearest to those wanted.
+
+    Args:
+        space: the space.
+        wanted: by name; those of the plain network for what is not said, and nothing else counts.
+    """
     plain: dict[str, Any] = {
         name: False if name not in PARAMETERS else PARAMETERS[name].plain for name in space
     }
     batch_size = space["batch_size"]
     if isinstance(batch_size, CategoricalDistribution):
         plain["batch_size"] = batch_size.choices[len(batch_size.choices) // 2]
-    plain, tried = (
-        {name: _nearest(distribution, wanted[name]) for name, distribution in space.items()}
-        for wanted in (plain, {**plain, **_TRIED})
-    )
-    return [plain] if plain == tried else [plain, tried]
+    return {
+        name: _nearest(distribution, wanted.get(name, plain[name]))
+        for name, distribution in space.items()
+    }
 
 
 def _nearest(distribution: BaseDistribution, wanted: Any) -> Any:
@@ -143,6 +164,11 @@ def _nearest(distribution: BaseDistribution, wanted: Any) -> Any:
         return min(choices, key=lambda choice: abs(choice - wanted))
     assert isinstance(distribution, FloatDistribution | IntDistribution)
     return min(max(wanted, distribution.low), distribution.high)
+
+
+def is_dense(params: Mapping[str, Any]) -> bool:
+    """Whether parameters describe a dense network of a space, and not one of a person's own."""
+    return params.keys() >= _DENSE
 
 
 def hyperparameters(params: Mapping[str, Any]) -> Hyperparameters:

@@ -94,7 +94,7 @@ class Surrogate:
         self._sorted = np.sort(values)
         self._x = np.array([self._encoded(trial.params) for trial in log.trials])
         ranks = np.searchsorted(self._sorted, values) / (len(values) - 1)
-        self._trees = ExtraTreesRegressor(300, min_samples_leaf=2, random_state=seed, n_jobs=1)
+        self._trees = ExtraTreesRegressor(100, min_samples_leaf=2, random_state=seed, n_jobs=1)
         predicted = cross_val_predict(self._trees, self._x, ranks, cv=5)
         self.fit = float(np.corrcoef(predicted, ranks)[0, 1])
         self._trees.fit(self._x, ranks)
@@ -102,11 +102,14 @@ class Surrogate:
         # Folds share their rows over all trials: what is left between trials is about half.
         self.noise = float(np.median(errors)) / 2 if errors else noise
 
+    def ranks(self, params: Sequence[Params]) -> NDArray[np.float64]:
+        """Return the expected share of the table's logged trials that each beats."""
+        return np.asarray(self._trees.predict(np.array([self._encoded(each) for each in params])))
+
     def mean(self, params: Sequence[Params]) -> NDArray[np.float64]:
         """Return the expected validation ROC-AUC of each, without noise."""
-        ranks = self._trees.predict(np.array([self._encoded(each) for each in params]))
         places = np.linspace(0, 1, len(self._sorted))
-        return np.interp(ranks, places, self._sorted)
+        return np.interp(self.ranks(params), places, self._sorted)
 
     def _encoded(self, params: Params) -> list[float]:
         """Return parameters as numbers: switched off strengths as the least there is."""

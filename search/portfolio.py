@@ -1,0 +1,45 @@
+"""Configurations that were good across tables: what a study tries after its first two trials.
+
+Made by `tests/benchmarks/portfolio.py` from logged random trials of other tables. What depends on
+the table is said relative to it: the batch size as the place among the sizes that fit the table.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution
+
+from search.space import Space, nearest
+
+_BATCH = "batch_size"
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = ()
+
+
+def portfolio_trials(space: Space) -> list[dict[str, Any]]:
+    """Return the parameters of the portfolio's trials, as near as the space has them."""
+    found: list[dict[str, Any]] = []
+    for each in PORTFOLIO:
+        params = of_table(each, space)
+        if params not in found:
+            found.append(params)
+    return found
+
+
+def relative(params: Mapping[str, Any], space: Space) -> dict[str, Any]:
+    """Return a trial's parameters with its batch size as a place in the table's sizes."""
+    return {**params, _BATCH: _sizes(space).index(params[_BATCH])}
+
+
+def of_table(params: Mapping[str, Any], space: Space) -> dict[str, Any]:
+    """Return what `relative` gave as parameters of another table's space."""
+    wanted = {name: value for name, value in params.items() if name != _BATCH}
+    if sizes := _sizes(space):
+        wanted[_BATCH] = sizes[min(params[_BATCH], len(sizes) - 1)]
+    return nearest(space, wanted)
+
+
+def _sizes(space: Space) -> tuple[Any, ...]:
+    """Return the batch sizes to choose from, rising; none where they are an interval."""
+    sizes = space[_BATCH]
+    return tuple(sorted(sizes.choices)) if isinstance(sizes, CategoricalDistribution) else ()
