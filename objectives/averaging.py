@@ -8,8 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-WINDOW = 2.0  # epochs that the exponential average looks back, about
-FIRST_EPOCH = 5  # of those at whose ends the stochastic average takes the weights
+from objectives.hyperparameters import FIRST_EPOCH, WINDOW
 
 
 class Average:

@@ -13,11 +13,9 @@ import numpy as np
 from keras import ops
 
 from objectives.features.quantiles import END as QUANTILE_END
-from objectives.hyperparameters import Embedding, Hyperparameters
+from objectives.hyperparameters import FREQUENCIES, PIECES, Embedding, Hyperparameters
 
-FREQUENCIES = 16  # a feature
 HEADS = "heads"  # the layer that gives each member's logits
-PIECES = 16  # of a feature's range, with about as many rows in each
 # Quantile scaling makes normal scores of any feature (objectives/features/quantiles.py): pieces of
 # their range with as many rows each are pieces of the feature's own.
 _NORMAL = NormalDist()

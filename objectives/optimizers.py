@@ -4,16 +4,10 @@ import math
 
 import keras
 
-from objectives.hyperparameters import Hyperparameters
-
-# So that one range of learning rates serves all: a step of Adam is about as long as its rate,
-# a step of plain gradient descent is as long as the gradient, which is short on standardised rows.
-SGD_RATE = 10.0
-WARMUP_EPOCHS = 5
-FIRST_CYCLE = 10  # epochs; each cycle is twice as long as the one before
+from objectives.hyperparameters import FIRST_CYCLE, SGD_RATE, WARMUP_EPOCHS, Regime
 
 
-def make_optimizer(chosen: Hyperparameters) -> keras.Optimizer:
+def make_optimizer(chosen: Regime) -> keras.Optimizer:
     """Return the stock Keras optimizer of a trial, unbuilt.
 
     Weight decay is decoupled from the gradient (Loshchilov and Hutter 2019, arXiv:1711.05101); SGD

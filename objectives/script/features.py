@@ -4,7 +4,7 @@ They are those of `preprocessing.py` but for what a person would not write out: 
 themselves, without knots. A class of its own pulls outliers in where the table has some.
 scikit-learn's own QuantileTransformer is no stand-in: it sends all ties at the smallest and the
 largest value to the very ends, zeros and ones to -5 and 5 (0.728 in place of 0.749 on a table of
-such columns). Each function returns lines of source. Next: `script_network.py`.
+such columns). Each function returns lines of source. Next: `network.py`.
 """
 
 from collections.abc import Iterable

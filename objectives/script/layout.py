@@ -1,7 +1,7 @@
 """Python source as a formatter leaves it: literals, lists and calls, wrapped at 100 columns.
 
 Whatever a table's owner typed (names, labels, paths) enters source through `literal` alone, so that
-nothing in it can end a string and go on as code. Next: `script.py` writes with these.
+nothing in it can end a string and go on as code. Next: `writing.py` writes with these.
 """
 
 import unicodedata

@@ -1,82 +1,37 @@
-"""The end of a script: the network, when its training stops, and its training.
+"""The network of a script.
 
-Each function returns lines of source. The network is what `network.py` builds, less the names and
-the layers that do nothing; the tests hold the two to each other.
+Each function returns lines of source. It is the network that `objectives/network.py` builds, less
+the names and the layers that do nothing; the tests hold the two to each other. Of members it gives
+each one's logits, since each has a loss of its own. Next: `training.py` trains it.
 """
 
-from objectives.script.features import clip, frame_name
-from objectives.script.layout import INDENT, call, literal
-from objectives.script.plan import Plan
+import math
 
-_PREDICTED_AT_ONCE = 4096  # rows
+from objectives.features.quantiles import END
+from objectives.hyperparameters import FREQUENCIES, PIECES
+from objectives.script.layout import INDENT, call, fits, listing, literal
+from objectives.script.plan import Plan
+from objectives.script.recipe import model_class
 
 
 def build_lines(plan: Plan) -> list[str]:
     """Return the function `build`, from the sizes of the inputs to a Keras model."""
-    widths = plan.hyperparameters.widths
+    chosen = plan.hyperparameters
     sizes = ["n_features"] * plan.has_features + ["n_codes"] * bool(plan.embeddings)
-    outputs = str(len(plan.labels) if len(plan.labels) > 2 else 1)
     result = "one logit a class" if len(plan.labels) > 2 else "the logit of the positive class"
+    of_each = " by each member" if chosen.members > 1 else ""
     penalty = _penalty(plan)
+    bound = f"keras.constraints.MaxNorm({literal(float(chosen.max_norm))})"
     return [
         f"def build({', '.join(sizes)}):",
-        f'    """Return the network, which gives {result}."""',
+        f'    """Return the network, which gives {result}{of_each}."""',
         *([f"    penalty = {penalty}"] if penalty else []),
+        *([f"    bound = {bound}"] if chosen.max_norm > 0 else []),
         *_input_lines(plan),
-        *([f"    for width in {widths}:"] if len(widths) > 1 else []),
-        *(_hidden_lines(plan, "width", 2) if len(widths) > 1 else []),
-        *(_hidden_lines(plan, str(widths[0]), 1) if len(widths) == 1 else []),
-        *call("logits = layers.Dense", [outputs, *_penalised(plan, "kernel")], "(x)", indent=1),
-        "    return keras.Model(inputs, logits)",
-    ]
-
-
-def stopping_lines(plan: Plan) -> list[str]:
-    """Return the class `StopOnAuc`, a Keras callback."""
-    predicted = f"self.model.predict(self.x, batch_size={_PREDICTED_AT_ONCE}, verbose=0)"
-    auc = ["        auc = roc_auc_score(self.y, logits)"]
-    if len(plan.labels) > 2:
-        auc = [
-            "        probabilities = np.asarray(keras.ops.softmax(logits))",
-            '        auc = roc_auc_score(self.y, probabilities, multi_class="ovr")',
-        ]
-    return [
-        "class StopOnAuc(keras.callbacks.Callback):",
-        '    """Stop when the validation ROC-AUC grows no more, and go back to the best epoch."""',
-        "",
-        "    def __init__(self, x, y):",
-        "        super().__init__()",
-        "        self.x, self.y = x, y",
-        "        self.best, self.best_epoch, self.weights = -1.0, 0, None",
-        "",
-        "    def on_epoch_end(self, epoch, logs=None):",
-        f"        logits = {predicted}",
-        *auc,
-        "        if auc > self.best:",
-        "            self.best, self.best_epoch = auc, epoch",
-        "            self.weights = self.model.get_weights()",
-        "        self.model.stop_training = epoch - self.best_epoch >= PATIENCE",
-        "",
-        "    def on_train_end(self, logs=None):",
-        "        self.model.set_weights(self.weights)",
-    ]
-
-
-def training_lines(plan: Plan, fold_start: list[str]) -> list[str]:
-    """Return the training and what it prints; each of several folds begins with `fold_start`."""
-    searched = f"the search had {plan.value:.4f}"
-    if plan.folds == 1:
-        line = f'print(f"validation ROC-AUC {{stop.best:.4f}}; {searched}")'
-        return [*_fit_lines(plan, 0), line]
-    line = f'print(f"validation ROC-AUC {{np.mean(aucs):.4f}} +- {{error:.4f}}; {searched}")'
-    return [
-        "aucs = []",
-        "for train, validation in folds:",
-        *(INDENT + start for start in fold_start),
-        *_fit_lines(plan, 1),
-        "    aucs.append(stop.best)",
-        "error = np.std(aucs, ddof=1) / np.sqrt(len(aucs))",
-        line,
+        *(_member_lines(plan) if chosen.members > 1 else []),
+        *_hidden_lines(plan),
+        *_logits_lines(plan),
+        f"    return {model_class(plan)}(inputs, logits)",
     ]
 
 
@@ -91,13 +46,14 @@ def _penalty(plan: Plan) -> str | None:
     }.get(chosen)
 
 
-def _penalised(plan: Plan, weights: str) -> list[str]:
+def _penalised(plan: Plan, weights: str = "kernel") -> list[str]:
     return [f"{weights}_regularizer=penalty"] if _penalty(plan) else []
 
 
 def _input_lines(plan: Plan) -> list[str]:
+    changes = _feature_lines(plan) if plan.has_features else []
     if not plan.embeddings:
-        return ["    x = inputs = keras.Input((n_features,))"]
+        return ["    x = inputs = keras.Input((n_features,))", *changes]
     arguments = ["n", "length", *_penalised(plan, "embeddings")]
     lines = [
         '    codes = keras.Input((len(EMBEDDED),), dtype="int32", name="codes")',
@@ -107,14 +63,101 @@ def _input_lines(plan: Plan) -> list[str]:
         "    ]",
         '    inputs = {"codes": codes}',
     ]
+    parts = "parts"
     if plan.has_features:
-        lines[-1] = '    features = keras.Input((n_features,), name="features")'
+        head = "x = features" if changes else "features"
+        lines[-1] = f'    {head} = keras.Input((n_features,), name="features")'
         lines.append('    inputs = {"features": features, "codes": codes}')
-    parts = "[features, *parts]" if plan.has_features else "parts"
-    return [*lines, f"    x = layers.Concatenate()({parts})"]
+        parts = f"[{'x' if changes else 'features'}, *parts]"
+    return [*lines, *changes, f"    x = layers.Concatenate()({parts})"]
 
 
-def _hidden_lines(plan: Plan, width: str, indent: int) -> list[str]:
+def _feature_lines(plan: Plan) -> list[str]:
+    """Return what is done to the features `x` before all else."""
+    chosen = plan.hyperparameters
+    lines = []
+    if chosen.input_noise > 0:
+        lines.append(f"    x = layers.GaussianNoise({literal(float(chosen.input_noise))})(x)")
+    if chosen.numeric_embedding != "none" and plan.values:
+        lines += _number_lines(plan)
+    return lines
+
+
+def _number_lines(plan: Plan) -> list[str]:
+    """Return what makes several numbers of each number among the features `x`."""
+    chosen, k = plan.hyperparameters, len(plan.values)
+    lines = [f"    numbers, others = x[:, :{k}], x[:, {k}:]"] if plan.has_others else []
+    numbers = "numbers" if plan.has_others else "x"
+    if chosen.numeric_embedding == "periodic":
+        n_parts = 2 * FREQUENCIES
+        spread = f"keras.initializers.RandomNormal(stddev={literal(float(chosen.frequency_scale))})"
+        arguments = ['"bk,kf->bkf"', f"({k}, {FREQUENCIES})", f"kernel_initializer={spread}"]
+        lines += [
+            *call("turns = layers.EinsumDense", arguments, f"({numbers})", indent=1),
+            "    angles = 2 * np.pi * turns",
+            "    waves = [keras.ops.sin(angles), keras.ops.cos(angles)]",
+            "    several = keras.ops.concatenate(waves, axis=-1)",
+        ]
+    else:
+        n_parts = PIECES
+        inner = f"*ndtri(np.arange(1, {PIECES}) / {PIECES})"
+        lines += [
+            f"    # How far a number has come in each {PIECES}th of the rows",
+            f'    edges = np.array([-{END:g}, {inner}, {END:g}], "float32")',
+            f"    several = ({numbers}[:, :, None] - edges[:-1]) / np.diff(edges)",
+            "    several = keras.ops.clip(several, 0, 1)",
+        ]
+    arguments = [
+        '"bkp,kpd->bkd"',
+        f"({k}, {chosen.embedding_size})",
+        'bias_axes="kd"',
+        'activation="relu"',
+        _within(math.sqrt(6 / n_parts)),
+        *_penalised(plan),
+    ]
+    lines += call("x = layers.EinsumDense", arguments, "(several)", indent=1)
+    flat = "layers.Flatten()(x)"
+    joined = f"layers.Concatenate()([{flat}, others])"
+    return [*lines, f"    x = {joined if plan.has_others else flat}"]
+
+
+def _member_lines(plan: Plan) -> list[str]:
+    arguments = [
+        '"bw,mw->bmw"',
+        f"({plan.hyperparameters.members}, x.shape[-1])",
+        "kernel_initializer=keras.initializers.RandomNormal(stddev=1.0)",
+    ]
+    return [
+        "    # A scale and a last layer of its own for each member; the rest is shared",
+        *call("x = layers.EinsumDense", arguments, "(x)", indent=1),
+    ]
+
+
+def _hidden_lines(plan: Plan) -> list[str]:
+    chosen = plan.hyperparameters
+    widths, n = chosen.widths, len(chosen.widths)
+    if n == 1:
+        return _layer_lines(plan, str(widths[0]), literal(float(chosen.dropout)), 1)
+    rate = literal(float(chosen.dropout))
+    counts = chosen.skip
+    if chosen.dropout > 0 and chosen.dropout_shape != "constant":
+        counts = True
+        by = "(i + 1)" if chosen.dropout_shape == "increasing" else f"({n} - i)"
+        rate = f"{literal(chosen.dropout / n)} * {by}"
+    over, named = str(widths), []
+    if not fits(f"    for i, width in enumerate({widths}):"):
+        over = "widths"
+        named = [INDENT + line for line in listing("widths", [str(w) for w in widths], "()")]
+    return [
+        *named,
+        f"    for i, width in enumerate({over}):" if counts else f"    for width in {over}:",
+        *(["        before = x"] if chosen.skip else []),
+        *_layer_lines(plan, "width", rate, 2),
+        *(_skip_lines(plan) if chosen.skip else []),
+    ]
+
+
+def _layer_lines(plan: Plan, width: str, rate: str, indent: int) -> list[str]:
     chosen = plan.hyperparameters
     normal = {"batch": "BatchNormalization", "layer": "LayerNormalization"}
     activation = literal(chosen.activation)
@@ -125,71 +168,56 @@ def _hidden_lines(plan: Plan, width: str, indent: int) -> list[str]:
         arguments.append("use_bias=False")  # the normalisation has one
     if chosen.activation != "tanh":
         arguments.append('kernel_initializer="he_uniform"')
-    dense = call(
-        "x = layers.Dense", [*arguments, *_penalised(plan, "kernel")], "(x)", indent=indent
-    )
+    arguments += _penalised(plan)
+    if chosen.max_norm > 0:
+        arguments.append("kernel_constraint=bound")
     after = []
     if chosen.normalization != "none":
         after = [f"{normal[chosen.normalization]}()", f"Activation({activation})"]
     if chosen.dropout > 0:
-        after.append(f"Dropout({literal(float(chosen.dropout))})")
-    return [*dense, *(f"{INDENT * indent}x = layers.{layer}(x)" for layer in after)]
-
-
-def _fit_lines(plan: Plan, indent: int) -> list[str]:
-    """Return what trains on the rows `train` and leaves `model` and `stop`."""
-    chosen = plan.hyperparameters
-    loss = "SparseCategoricalCrossentropy" if len(plan.labels) > 2 else "BinaryCrossentropy"
-    compiled = [
-        f"optimizer=keras.optimizers.Adam({literal(float(chosen.learning_rate))})",
-        f"loss=keras.losses.{loss}(from_logits=True)",
-    ]
-    weighted = _weight_lines(plan)
-    fitted = [
-        "x_train",
-        "y[train]",
-        *(["sample_weight=w"] if weighted else []),
-        f"batch_size={chosen.batch_size}",
-        "epochs=MAX_EPOCHS",
-        "callbacks=[stop]",
-        "verbose=0",
-    ]
-    sizes = ["x_train.shape[1]"]
-    if plan.embeddings:
-        sizes = ['x_train["features"].shape[1]'] * plan.has_features
-        sizes.append('(x_train["codes"].max(axis=0) + 1).tolist()')
+        after.append(f"Dropout({rate})")
     return [
-        *_features_lines(plan, indent),
-        *(INDENT * indent + line for line in weighted),
-        *call("model = build", sizes, indent=indent),
-        *call("model.compile", compiled, indent=indent),
-        f"{INDENT * indent}stop = StopOnAuc(x_validation, y[validation])",
-        *call("model.fit", fitted, indent=indent),
+        *call("x = layers.Dense", arguments, "(x)", indent=indent),
+        *(f"{INDENT * indent}x = layers.{layer}(x)" for layer in after),
     ]
 
 
-def _features_lines(plan: Plan, indent: int) -> list[str]:
-    lines = []
-    for part, method in (("train", "fit_transform"), ("validation", "transform")):
-        features = f"prepare.{method}({frame_name(plan)}.iloc[{part}])"
-        bound = clip(plan)
-        if bound is not None:
-            features = f"np.clip({features}, -{bound}, {bound})"
-        if not plan.embeddings:
-            lines.append(f"{INDENT * indent}x_{part} = {features}")
-            continue
-        codes = f"number_levels(table.iloc[train], table.iloc[{part}])"
-        lines.append(f'{INDENT * indent}x_{part} = {{"codes": {codes}}}')
-        if plan.has_features:
-            lines.append(f'{INDENT * indent}x_{part}["features"] = {features}')
-    return lines
+def _skip_lines(plan: Plan) -> list[str]:
+    """Return what adds to the outputs `x` of the i-th hidden layer what it was given, `before`."""
+    chosen = plan.hyperparameters
+    n = len(chosen.widths)
+    lines = ["        if i > 0:"]
+    if chosen.stochastic_depth > 0:
+        rate = literal(chosen.stochastic_depth / (n - 1)) + (" * i" if n > 2 else "")
+        alike = "(None, 1, 1)" if chosen.members > 1 else "(None, 1)"
+        drop = [rate, f"noise_shape={alike}"]
+        lines += call("x = layers.Dropout", drop, "(x)  # stochastic depth", indent=3)
+    changes = [a != b for a, b in zip(chosen.widths, chosen.widths[1:], strict=False)]
+    indent = 3
+    if any(changes) and not all(changes):
+        lines.append("            if before.shape[-1] != width:")
+        indent = 4
+    if any(changes):
+        arguments = ["width", "use_bias=False", *_penalised(plan)]
+        lines += call("before = layers.Dense", arguments, "(before)", indent=indent)
+    return [*lines, "            x = layers.Add()([before, x])"]
 
 
-def _weight_lines(plan: Plan) -> list[str]:
-    balanced = plan.hyperparameters.class_weight == "balanced"
-    if plan.roles.weight is None:
-        return ['w = compute_sample_weight("balanced", y[train])'] if balanced else []
-    lines = ["w = weights[train]"]
-    if balanced:
-        lines = ['w = weights[train] * compute_sample_weight("balanced", y[train])']
-    return [*lines, "w = w / w.mean()"]
+def _logits_lines(plan: Plan) -> list[str]:
+    chosen, several = plan.hyperparameters, len(plan.labels) > 2
+    outputs = len(plan.labels) if several else 1
+    if chosen.members == 1:
+        return call("logits = layers.Dense", [str(outputs), *_penalised(plan)], "(x)", indent=1)
+    arguments = [
+        '"bmw,mwn->bmn"' if several else '"bmw,mw->bm"',
+        f"({chosen.members}, {outputs})" if several else str(chosen.members),
+        f'bias_axes="{"mn" if several else "m"}"',
+        _within(math.sqrt(3 / chosen.widths[-1])),
+        *_penalised(plan),
+    ]
+    return call("logits = layers.EinsumDense", arguments, "(x)", indent=1)
+
+
+def _within(limit: float) -> str:
+    bounds = f"-{literal(limit)}, {literal(limit)}"
+    return f"kernel_initializer=keras.initializers.RandomUniform({bounds})"

@@ -1,6 +1,6 @@
 """What a script is written from: one trial, the table it was trained on, and what it reached.
 
-Next: `script.py`, which writes it.
+Next: `writing.py`, which writes it.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Plan:
         unlabelled: whether rows are left out because they have no class.
         times_of_day: datetime columns whose time of day varies.
         copies: whether equal rows stay on one side of a split, as
-            `script_split.keeps_copies_together` says.
+            `splitting.keeps_copies_together` says.
         time_order: of the dates in the --time column, as `schema.Column.order`; None for numbers.
     """
 
@@ -86,3 +86,10 @@ class Plan:
     def has_features(self) -> bool:
         """Whether some column is no embedded one."""
         return bool(self.values + self.names("categorical") + self.names("text"))
+
+    @property
+    def has_others(self) -> bool:
+        """Whether some feature is no scaled value: indicators, phases, texts and one-hots."""
+        gaps = not set(self.gaps).isdisjoint(self.values)
+        others = self.names("datetime") + self.names("text") + self.names("categorical")
+        return gaps or bool(others)

@@ -1,7 +1,7 @@
 """The beginning of a script: the columns by kind, and the table read.
 
 Each function returns lines of source. Column names, labels and paths are written with
-`script_layout.literal`; everything else is ours. Next: `script_split.py` for who trains on what.
+`layout.literal`; everything else is ours. Next: `splitting.py` for who trains on what.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 Row by row and by time, the script finds the very rows of the search. Where rows stay together, with
 --group and for copies of rows, the search deals them out its own way and the script does with what
-scikit-learn has: other rows, of the same kind. Next: `script_features.py`.
+scikit-learn has: other rows, of the same kind. Next: `features.py`.
 """
 
 import numpy as np

@@ -7,9 +7,9 @@ comes with it) and keras, and nothing of this project. It is not the search's ow
 shuffles and dropout differ and float64 stands for float32, so that its ROC-AUC is the search's
 within noise.
 
-Only what the trial needs is written. TensorFlow is not loaded here. `script_plan.py` says what goes
-in; `script_data.py`, `script_split.py`, `script_features.py` and `script_network.py` write a part
-each, in this order; `script_layout.py` wraps the lines.
+Only what the trial needs is written. TensorFlow is not loaded here. `plan.py` says what goes in;
+`reading.py`, `splitting.py`, `features.py`, `recipe.py`, `network.py` and `training.py` write a
+part each; `layout.py` wraps the lines.
 """
 
 import ast
@@ -17,10 +17,12 @@ import re
 
 from objectives.script.features import function_lines, prepare_lines
 from objectives.script.layout import call, imports, literal
-from objectives.script.network import build_lines, stopping_lines, training_lines
+from objectives.script.network import build_lines
 from objectives.script.plan import Plan
 from objectives.script.reading import constant_lines, number_source, read_lines
+from objectives.script.recipe import loss_lines, model_lines
 from objectives.script.splitting import fold_lines, split_lines
+from objectives.script.training import schedule_lines, stopping_lines, training_lines
 
 __all__ = ["Plan", "write_script"]
 
@@ -29,7 +31,9 @@ _SOURCES = {
     "keras": "keras",
     "np": "numpy as np",
     "pd": "pandas as pd",
+    "tf": "tensorflow as tf",
     "layers": "keras:layers",
+    "expit": "scipy.special:expit",
     "ndtri": "scipy.special:ndtri",
     "BaseEstimator": "sklearn.base:BaseEstimator",
     "TransformerMixin": "sklearn.base:TransformerMixin",
@@ -62,8 +66,10 @@ def write_script(plan: Plan) -> str:
         [*prepare_lines(plan), *training_lines(plan, fold_lines(plan))],
     ]
     main = [line for step in steps for line in [*step, ""]]
-    blocks = [constants, *function_lines(plan), build_lines(plan), stopping_lines(plan), main]
-    code = "\n\n\n".join("\n".join(block) for block in blocks)
+    network = [model_lines(plan), build_lines(plan), loss_lines(plan)]
+    training = [schedule_lines(plan), stopping_lines(plan)]
+    blocks = [constants, *function_lines(plan), *network, *training, main]
+    code = "\n\n\n".join("\n".join(block) for block in blocks if block)
     used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
     wanted = imports(source for name, source in _SOURCES.items() if name in used)
     return "\n".join([*_docstring(plan), "", *wanted, "", code])

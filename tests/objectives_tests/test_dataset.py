@@ -44,7 +44,7 @@ def refusal(data: object, target: str | None = None) -> str:
 
 def test_breast_cancer_is_built_in_with_benign_as_positive() -> None:
     table = read_table("breast-cancer", None)
-    assert BUILT_IN == ("breast-cancer",)
+    assert BUILT_IN == ("breast-cancer", "digits")
     assert table.frame.shape == (569, 30)
     assert (table.name, table.path, table.target) == ("breast-cancer", None, "target")
     assert table.labels == ("malignant", "benign")

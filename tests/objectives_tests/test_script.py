@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit, softmax
 
 from objectives.features.preparation import Prepared, prepare
 from objectives.hyperparameters import Embedding, Hyperparameters, Inputs
@@ -435,35 +436,105 @@ def test_the_network_of_a_script_is_that_of_the_search(
     chosen = replace(
         CHOSEN, normalization=normalization, activation=activation, widths=widths, l1=l1
     )
+    _compare_networks(cases, chosen, embedded, n_classes)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        {"dropout_shape": "increasing"},
+        {"dropout_shape": "decreasing", "skip": True, "normalization": "batch"},
+        {"dropout": 0.0, "skip": True, "stochastic_depth": 0.3},
+        {"max_norm": 0.5, "input_noise": 0.1},
+        {"numeric_embedding": "periodic", "embedding_size": 4, "frequency_scale": 0.7},
+        {"numeric_embedding": "piecewise", "scaling": "quantile", "input_noise": 0.1},
+        {"members": 3, "l1": 0.0, "l2": 0.0},
+        {
+            "members": 2,
+            "numeric_embedding": "periodic",
+            "skip": True,
+            "stochastic_depth": 0.2,
+            "dropout_shape": "increasing",
+            "max_norm": 1.5,
+            "normalization": "layer",
+        },
+    ],
+    ids=lambda piece: " ".join(piece),
+)
+@pytest.mark.parametrize(
+    ("widths", "embedded", "n_classes"),
+    [((6, 4), True, 2), ((5,), True, 3), ((8, 8, 4), False, 3), ((4, 4, 4), False, 2)],
+)
+def test_the_network_of_a_script_has_each_part_of_that_of_the_search(
+    cases: Mapping[str, Case],
+    piece: dict[str, Any],
+    widths: tuple[int, ...],
+    embedded: bool,
+    n_classes: int,
+) -> None:
+    _compare_networks(cases, replace(CHOSEN, widths=widths, **piece), embedded, n_classes)
+
+
+def _compare_networks(
+    cases: Mapping[str, Case], chosen: Hyperparameters, embedded: bool, n_classes: int
+) -> None:
     embeddings = (Embedding(n_codes=7, dimension=3),) if embedded else ()
-    inputs = Inputs(n_features=5, embeddings=embeddings, n_outputs=1 if n_classes == 2 else 3)
-    wanted = build_network(inputs, chosen, seed=0)
     plan = replace(
         cases["people" if embedded else "numbers"].plan,
         hyperparameters=chosen,
         labels=("a", "b", "c")[:n_classes],
+        embeddings={"town": 3} if embedded else {},
     )
-    plan = replace(plan, embeddings={"town": 3} if embedded else {})
+    if not embedded:
+        plan = replace(plan, gaps=("a",))  # so that not all features are numbers
+    inputs = Inputs(
+        n_features=5,
+        embeddings=embeddings,
+        n_outputs=1 if n_classes == 2 else 3,
+        n_numeric=len(plan.values),
+    )
+    wanted = build_network(inputs, chosen, seed=0)
     found = _run(write_script(plan), "keras.utils")["build"](5, *([[7]] if embedded else []))
-    assert _initializers(found) == _initializers(wanted)
+    (names, numbers), (wanted_names, wanted_numbers) = _parts(found), _parts(wanted)
+    assert names == wanted_names
+    assert numbers == pytest.approx(wanted_numbers, rel=1e-3)
     x: Any = np.random.default_rng(0).normal(size=(9, 5)).astype(np.float32)
     if embedded:
         x = {"features": x, "codes": np.arange(9)[:, None].astype(np.int32) % 7}
     start = [np.asarray(w) for w in found.get_weights()]
     order = [w.shape for w in wanted.get_weights()]
+    if chosen.members > 1 and n_classes == 2:  # one logit has no axis of its own
+        start[-2:] = [w[..., None] for w in start[-2:]]
     assert [w.shape for w in start] == order
     wanted.set_weights(start)
-    assert np.asarray(found(x)) == pytest.approx(np.asarray(wanted(x)), abs=1e-6)
+    said = np.asarray(found(x))
+    if chosen.members == 1:
+        assert said == pytest.approx(np.asarray(wanted(x)), abs=1e-6)
+    else:
+        likely = expit(said)[..., None] if n_classes == 2 else softmax(said, axis=-1)
+        assert likely.shape == (9, chosen.members, inputs.n_outputs)
+        logits = np.asarray(wanted(x))
+        mean = expit(logits) if n_classes == 2 else softmax(logits, axis=-1)
+        assert likely.mean(axis=1) == pytest.approx(mean, abs=1e-6)
     assert sum(map(float, found.losses)) == pytest.approx(sum(map(float, wanted.losses)))
-    drops = [
-        [d.rate for d in m.layers if isinstance(d, keras.layers.Dropout)] for m in (found, wanted)
-    ]
-    assert drops[0] == drops[1]
 
 
-def _initializers(model: keras.Model) -> list[str]:
-    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    return [type(layer.kernel_initializer).__name__ for layer in dense]
+def _parts(model: keras.Model) -> tuple[list[str], list[float]]:
+    """Return how kernels start and are bounded, and what draws: its names and its numbers."""
+    names: list[str] = []
+    numbers: list[float] = []
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense):
+            start, bound = layer.kernel_initializer, layer.kernel_constraint
+            names += [type(start).__name__, type(bound).__name__]
+            numbers += [v for v in start.get_config().values() if isinstance(v, float)]
+            numbers += [bound.max_value] if bound is not None else []
+        if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
+            names.append(f"dropout {layer.noise_shape}")
+            numbers.append(layer.rate)
+        if isinstance(layer, keras.layers.GaussianNoise):
+            numbers.append(layer.stddev)
+    return names, numbers
 
 
 @pytest.fixture(scope="module")
