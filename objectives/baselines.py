@@ -106,6 +106,8 @@ def boosting(table: Table) -> Pipeline:
 
 def _columns(table: Table) -> tuple[list[str], list[str]]:
     """Return the names of the columns of numbers and dates, and of all others."""
+    if table.shape is not None:
+        return list(table.frame.columns), []
     used = table.schema.used
     numbers = [column.name for column in used if column.kind in ("numeric", "datetime")]
     return numbers, [column.name for column in used if column.name not in numbers]

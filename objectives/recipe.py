@@ -7,7 +7,7 @@ TensorFlow-free. Next: `augmentation.py` and `averaging.py` do it within the com
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from objectives.hyperparameters import Hyperparameters
+from objectives.hyperparameters import Regime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +31,8 @@ class Recipe:
 PLAIN = Recipe()
 
 
-def recipe_of(chosen: Hyperparameters) -> Recipe:
-    """Return the recipe that the hyperparameters ask for."""
+def recipe_of(chosen: Regime) -> Recipe:
+    """Return the recipe that a regime asks for."""
     return Recipe(
         label_smoothing=chosen.label_smoothing,
         mixup=chosen.mixup,

@@ -11,7 +11,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from objectives.hyperparameters import Hyperparameters
-from search.space import hyperparameters
+from search.space import hyperparameters, is_dense
 from search.wording import say_more, say_network
 
 LEARNED = ("healthy", "overfit")
@@ -41,9 +41,24 @@ class Judged:
         return found
 
     @property
-    def chosen(self) -> Hyperparameters:
-        """The network, strengths that are off being 0."""
-        return hyperparameters(self.trial.params)
+    def chosen(self) -> Hyperparameters | None:
+        """The network, strengths that are off being 0; None for one of a person's own."""
+        params = self.trial.params
+        return hyperparameters(params) if is_dense(params) else None
+
+    @property
+    def learning_rate(self) -> float | None:
+        """As it was drawn; None where the person's own objective draws none of that name."""
+        rate = self.trial.params.get("learning_rate")
+        return float(rate) if isinstance(rate, int | float) else None
+
+    def strength(self, penalty: str) -> float:
+        """Return the strength of L1 or L2; 0 where it is off, or not known by name."""
+        chosen = self.chosen
+        if chosen is None:
+            value = self.trial.params.get(penalty.lower(), 0.0)
+            return float(value) if isinstance(value, int | float) else 0.0
+        return chosen.l1 if penalty == "L1" else chosen.l2
 
     @property
     def learned(self) -> bool:
@@ -71,8 +86,10 @@ def _change_collapsed(one: Judged, judged: Sequence[Judged]) -> str:
         )
 
     def strength(each: Judged) -> float:
-        return each.chosen.l1 if penalty == "L1" else each.chosen.l2
+        return each.strength(penalty)
 
+    if strength(one) == 0:  # an own network's, by no name that is known here
+        return f"Lower {penalty} in the network, to a hundredth at first."
     alive = max((e for e in judged if e.learned and strength(e) > 0), key=strength, default=None)
     if alive is None:
         return (
@@ -92,13 +109,15 @@ def _change_collapsed(one: Judged, judged: Sequence[Judged]) -> str:
 
 
 def _change_diverged(one: Judged, judged: Sequence[Judged]) -> str:
-    stable = [e for e in judged if e.learned and e.chosen.learning_rate < one.chosen.learning_rate]
+    rates = {e.number: e.learning_rate for e in judged if e.learned}
+    own = one.learning_rate
+    stable = {n: rate for n, rate in rates.items() if rate and own and rate < own}
     if not stable:
         return "Lower the learning rate to a tenth, and look for extreme values in the columns."
-    nearest = max(stable, key=lambda each: each.chosen.learning_rate)
+    nearest = max(stable, key=lambda number: stable[number])
     return (
         f"Lower the learning rate: the next smaller one that learned in this study is "
-        f"{nearest.chosen.learning_rate:.1e} (trial {nearest.number})."
+        f"{stable[nearest]:.1e} (trial {nearest})."
     )
 
 
@@ -129,6 +148,11 @@ def _change_underfit(one: Judged, judged: Sequence[Judged]) -> str:
             "could tell something about it."
         )
     chosen = one.chosen
+    if chosen is None:
+        return (
+            "Give it more freedom: less regularisation, a larger network, more epochs or a larger "
+            "learning rate."
+        )
     named = (("dropout", chosen.dropout), ("L1", chosen.l1), ("L2", chosen.l2))
     strong = [name for name, strength in named if strength > 0]
     strong += ["other regularisers"] if say_more(asdict(chosen)) else []
@@ -165,7 +189,7 @@ def _complete_value(one: Judged) -> float:
 
 def _limits(judged: Sequence[Judged]) -> str:
     """Return the largest strengths that still learned, as the end of a sentence."""
-    learned = [each.chosen for each in judged if each.learned]
+    learned = [each.chosen for each in judged if each.learned and each.chosen is not None]
     largest = {
         "L1": max((chosen.l1 for chosen in learned), default=0.0),
         "L2": max((chosen.l2 for chosen in learned), default=0.0),

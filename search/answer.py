@@ -20,8 +20,9 @@ from optuna.trial import FrozenTrial, TrialState
 from objectives.features.preparation import Prepared, load_prepared
 from search.errors import TrialError
 from search.figures import best_trial, confirmed_json, study_winner, winner_json
+from search.objective_file import ObjectiveFile, same_objective
 from search.settings import Settings
-from search.space import hyperparameters, is_unregularised
+from search.space import hyperparameters, is_dense, is_unregularised
 from search.study import prepared_folder, same_table
 from search.winner import Winner, confirmed_trials
 from storage.answers import StoredAnswer, read_answer, save_answer
@@ -45,13 +46,20 @@ def stored_answer(db: Database, study: str) -> dict[str, Any] | None:
     return _document(stored)
 
 
-def make_answer(db: Database, study: str, *, data: str | Path | None = None) -> dict[str, Any]:
+def make_answer(
+    db: Database,
+    study: str,
+    *,
+    data: str | Path | None = None,
+    objective: str | Path | None = None,
+) -> dict[str, Any]:
     """Return a study's answer, which is made and stored where there is none.
 
     Args:
         db: where the study is.
         study: its name.
         data: where its table lies now; where it lay at launch unless told.
+        objective: where its own objective lies now, likewise.
 
     Raises:
         StudyNotFoundError, StudyChangedError: there is no such study, or not its data.
@@ -74,7 +82,9 @@ def make_answer(db: Database, study: str, *, data: str | Path | None = None) -> 
         raise AssertionError
     stored = read_answer(db, record.study_id)
     looks = 1 + (stored.looks if stored else 0)
-    document = _make(db, record, winner, data=data, looks=looks)
+    settings = Settings.from_json(record.settings)
+    file = same_objective(study, settings.objective, objective)
+    document = _make(db, record, winner, data=data, objective=file, looks=looks)
     return _document(save_answer(db, record.study_id, basis=basis, document=document))
 
 
@@ -93,7 +103,13 @@ def _document(stored: StoredAnswer) -> dict[str, Any]:
 
 
 def _make(
-    db: Database, record: StudyRecord, winner: Winner, *, data: str | Path | None, looks: int
+    db: Database,
+    record: StudyRecord,
+    winner: Winner,
+    *,
+    data: str | Path | None,
+    objective: ObjectiveFile | None,
+    looks: int,
 ) -> dict[str, Any]:
     """Return the document, looking at the test rows."""
     from search.contenders import find_contenders  # scikit-learn's models, and TensorFlow
@@ -109,7 +125,7 @@ def _make(
     winner_is_plain = plain is not None and plain.number == winner.trial.number
     if winner_is_plain:
         plain = None  # it is not compared with itself
-    found = find_contenders(db, record, winner.trial, plain, table, prepared)
+    found = find_contenders(db, record, winner.trial, plain, table, prepared, objective)
     evaluations = read_evaluations(db, record.study_id)
     confirmations = read_confirmations(db, record.study_id) if record.confirm else []
     judged = judge(
@@ -140,7 +156,9 @@ def _make(
 
 def _is_plain(trial: FrozenTrial) -> bool:
     """Whether a trial is the unregularised network that every study begins with."""
-    return trial.number == 0 and is_unregularised(hyperparameters(trial.params))
+    if trial.number != 0 or not is_dense(trial.params):
+        return False
+    return is_unregularised(hyperparameters(trial.params))
 
 
 def _rows(prepared: Prepared) -> dict[str, int]:
@@ -177,6 +195,7 @@ def _regularisation(
                 trial.number,
             ]
             for trial in complete
+            if is_dense(trial.params)
         ]
         for name in ("dropout", "l1", "l2")
     }

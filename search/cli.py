@@ -41,7 +41,15 @@ Storage = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Where the table lies now. [default: as at launch]"),
+    typer.Option(metavar="FILE", help="Where the data lie now. [default: as at launch]"),
+]
+ObjectiveNow = Annotated[
+    Path | None,
+    typer.Option(
+        "--objective",
+        metavar="FILE",
+        help="Where its own objective lies now. [default: as at launch]",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -129,7 +137,9 @@ def options(
 def launch(
     data: Annotated[
         str,
-        typer.Argument(metavar="DATA", help="A CSV or Parquet file, or `breast-cancer`."),
+        typer.Argument(
+            metavar="DATA", help="A CSV, Parquet or .npz file, `breast-cancer` or `digits`."
+        ),
     ] = "breast-cancer",
     target: Target = None,
     study: Annotated[
@@ -176,6 +186,13 @@ def launch(
         ),
     ] = "regularization",
     assignments: Assignments = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A Python file with a network of your own: `dampen objective`.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a study and run it to its budget."""
@@ -206,6 +223,7 @@ def launch(
         time=time,
         space=space,
         fixed=read_assignments(assignments or ()),
+        objective=objective,
     )
     print_end(found, as_json=as_json)
 
@@ -226,11 +244,29 @@ def print_space(
     typer.echo(space_toml(read_space(space, read_assignments(assignments or ()))), nl=False)
 
 
+@app.command("objective")
+@answering
+def print_objective(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="`digits`, a convolutional network, or a study."),
+    ] = "digits",
+    storage: Storage = None,
+) -> None:
+    """Print an objective as a file to edit, for `dampen launch --objective FILE`."""
+    from search.objective_file import objective_text
+
+    typer.echo(objective_text(source, storage), nl=False)
+
+
 @app.command()
 @answering
 def inspect(
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="A CSV or Parquet file, or `breast-cancer`.")
+        str,
+        typer.Argument(
+            metavar="DATA", help="A CSV, Parquet or .npz file, `breast-cancer` or `digits`."
+        ),
     ],
     target: Target = None,
     seed: Seed = 0,
@@ -272,6 +308,14 @@ def resume(
         typer.Argument(metavar="STUDY", help="Name of the study. [default: the latest unfinished]"),
     ] = None,
     data: Data = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where its own objective lies now; named, it may have changed. "
+            "[default: as at launch]",
+        ),
+    ] = None,
     storage: Storage = None,
     trials: Annotated[
         int | None,
@@ -297,6 +341,7 @@ def resume(
     found = studies.resume(
         study,
         data=data,
+        objective=objective,
         storage=storage,
         trials=trials,
         confirm=confirm,
@@ -308,11 +353,13 @@ def resume(
 
 @app.command()
 @answering
-def worker(study: StudyName, storage: Storage = None, data: Data = None) -> None:
+def worker(
+    study: StudyName, storage: Storage = None, data: Data = None, objective: ObjectiveNow = None
+) -> None:
     """Join a study from another shell or machine, as one more worker."""
     from search.joining import join
 
-    print_end(join(study, storage=storage, data=data), as_json=False)
+    print_end(join(study, storage=storage, data=data, objective=objective), as_json=False)
 
 
 @app.command("studies")
@@ -405,6 +452,7 @@ def report(
         ),
     ] = None,
     data: Data = None,
+    objective: ObjectiveNow = None,
     storage: Storage = None,
 ) -> None:
     """Write a study's answer, with pictures and how it was done, as one file to send on."""
@@ -415,7 +463,8 @@ def report(
 
     form = choose_form(form, output)
     db = open_database(storage, create=False)
-    found = gather(db, study, make_answer(db, study, data=data), data=data)
+    answer = make_answer(db, study, data=data, objective=objective)
+    found = gather(db, study, answer, data=data)
     text = make_report(found, form)
     if output is None:
         typer.echo(text, nl=False)
@@ -482,9 +531,10 @@ def export(
         str, typer.Option("--format", metavar="NAME", help="keras, savedmodel or onnx.")
     ] = "keras",
     data: Data = None,
+    objective: ObjectiveNow = None,
     storage: Storage = None,
 ) -> None:
-    """Write a trained model that takes the raw table."""
+    """Write a trained model that takes the raw data."""
     from objectives.portable.model_card import card_path
     from search import exporting
     from search.errors import SettingError
@@ -492,10 +542,20 @@ def export(
     if ensemble and trial is not None:
         raise SettingError("an ensemble chooses its own trials; leave out --trial or --ensemble.")
     if ensemble:
-        weights = exporting.export_ensemble(study, output, form=form, data=data, storage=storage)
+        weights = exporting.export_ensemble(
+            study, output, form=form, data=data, objective=objective, storage=storage
+        )
         what = f"the ensemble of {len(weights)} trials"
     else:
-        number = exporting.export(study, output, trial=trial, form=form, data=data, storage=storage)
+        number = exporting.export(
+            study,
+            output,
+            trial=trial,
+            form=form,
+            data=data,
+            objective=objective,
+            storage=storage,
+        )
         what = f"trial {number}"
     card = card_path(output)
     typer.echo(f"Wrote {what} of {study} to {output}, and its model card to {card}", err=True)
@@ -517,7 +577,7 @@ def code(
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="An exported .keras file.")],
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="A CSV or Parquet file of new rows.")
+        Path, typer.Argument(metavar="DATA", help="A CSV, Parquet or .npz file of new rows.")
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="CSV file to write.")

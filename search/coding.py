@@ -15,6 +15,8 @@ from objectives.script.splitting import keeps_copies_together
 from objectives.script.writing import Plan, write_script
 from objectives.table.dataset import Table
 from objectives.table.dialect import Dialect
+from objectives.table.npz import is_npz
+from search.errors import TrialError
 from search.figures import complete_trial
 from search.sampling import trial_seed
 from search.settings import Settings
@@ -46,8 +48,18 @@ def script(
     db = open_database(storage, create=False)
     record = load_study(db, study)
     settings = Settings.from_json(record.settings)
+    if settings.objective is not None:
+        raise TrialError(
+            f"study `{study}` has an objective of its own, {settings.objective.name}: that file is "
+            f"its code. `dampen objective {study}` prints it, `dampen show {study}` the parameters."
+        )
     chosen = complete_trial(db, record, trial)
     table = same_table(db, record, settings, data)
+    if is_npz(table.path):
+        raise TrialError(
+            f"a script reads CSV or Parquet; study `{study}` was launched on {table.name}.npz. "
+            "Save its rows as a table and launch on that."
+        )
     folds = load_prepared(prepared_folder(db, record, settings, table)).folds
     preprocessings = [fold.preprocessing for fold in folds]
     assert chosen.value is not None  # it is complete

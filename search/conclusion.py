@@ -27,6 +27,7 @@ def conclude(
     winner_is_plain: bool,
     confirmed: Mapping[str, Any] | None,
     looks: int,
+    own: bool = False,
 ) -> str:
     """Return the conclusion.
 
@@ -38,6 +39,7 @@ def conclude(
         winner_is_plain: whether the winner is the unregularised network.
         confirmed: how it was chosen: values and mean of its retrainings, if so.
         looks: how often the test rows were looked at.
+        own: whether the network is a person's own, of which there is no unregularised one.
     """
     others = {each["b"]: each for each in comparisons}
     sentences = [_say_how_good(trial, rows, roc_auc)]
@@ -46,7 +48,7 @@ def conclude(
         sentences.append("It is the network without regularisation: none did better here.")
     elif "unregularised" in others:
         sentences.append(_say_regularisation(others["unregularised"]))
-    else:
+    elif not own:
         sentences.append(
             "What regularisation did cannot be told: the unregularised trial left no network."
         )

@@ -23,10 +23,11 @@ from objectives.programs import Programs
 from objectives.training import Outcome
 from search.confirming import repeat_seed
 from search.exits import EXIT_ALL_FAIL, EXIT_DONE, EXIT_STORAGE
+from search.objective import open_objective
+from search.objective_file import same_objective
 from search.pool import SECONDS_BETWEEN_LOOKS
 from search.sampling import trial_seed
 from search.settings import Settings
-from search.space import hyperparameters
 from search.trial import Bench, make_training
 from search.worker import beat_until, leave, say
 from search.worker_process import heartbeat_seconds, leave_on_signal
@@ -68,12 +69,13 @@ def _serve(
 ) -> None:
     db = open_database(create=False, patience=patience)
     record = load_study(db, study)
+    settings = Settings.from_json(record.settings)
     first = Bench(
         db=db,
         study=study,
-        settings=Settings.from_json(record.settings),
+        settings=settings,
         prepared=load_prepared(next(iter(folders.values()))),
-        networks=Networks(),
+        objective=open_objective(settings, same_objective(study, settings.objective), Networks()),
         programs=Programs(),
     )
     seconds = heartbeat_seconds()
@@ -99,11 +101,11 @@ def train_again(
     """Train a trial's network on each of the bench's folds; None when `stopping` says so."""
     number = retraining.number
     trial = bench.db.optuna.get_trial(retraining.trial_id)
-    chosen = hyperparameters(trial.params)
+    task = bench.objective.task(trial.params, bench.prepared)
     seed = repeat_seed(bench.settings.seed, retraining.repeat)
     outcomes: list[Outcome] = []
     for fold in range(len(bench.prepared.folds)):
-        training = make_training(bench, fold, chosen, trial_seed(seed, number, 1 + fold))
+        training = make_training(bench, fold, task, trial_seed(seed, number, 1 + fold))
         for _ in training.epochs():
             if stopping():
                 return None

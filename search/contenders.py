@@ -10,7 +10,7 @@ networks see them through the preprocessing of each fold, and the folds' probabi
 as an exported model does it. Loads TensorFlow, when it is called. Next: `answer.py`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -28,8 +28,11 @@ from objectives.quiet import load_tensorflow
 from objectives.table.dataset import Table
 from objectives.verdict.signs import share_of_small
 from search.ensembling import Selection, auc_of_probabilities, score_of, scored_trials, select
-from search.space import hyperparameters
-from search.weights import WEIGHTS_FILE, unpack
+from search.objective_file import ObjectiveFile
+from search.settings import Settings
+from search.task import Objective
+from search.trained import trained_networks
+from search.weights import WEIGHTS_FILE
 from storage.artifacts import find_artifact
 from storage.database import Database
 from storage.errors import ArtifactError
@@ -68,6 +71,7 @@ def find_contenders(
     plain: FrozenTrial | None,
     table: Table,
     prepared: Prepared,
+    objective: ObjectiveFile | None,
 ) -> Contenders:
     """Score validation and test rows by all models of a study.
 
@@ -78,14 +82,20 @@ def find_contenders(
         plain: its unregularised trial, if that is complete.
         table: its table.
         prepared: its prepared data.
+        objective: its own objective; None where it has none.
 
     Raises:
         ArtifactError: the winner's weights are gone.
+        TrialError, SettingError: its own objective is not as it was, or cannot be run.
     """
     file = find_artifact(db, winner._trial_id, WEIGHTS_FILE)
     selection = select(scored_trials(db, record, prepared), prepared)
     load_tensorflow()
-    scorer = _Scorer(db=db, table=table, prepared=prepared)
+    from objectives.network import Networks
+    from search.objective import open_objective
+
+    opened = open_objective(Settings.from_json(record.settings), objective, Networks())
+    scorer = _Scorer(db=db, table=table, prepared=prepared, objective=opened)
     models = [scorer.network("network", winner, file)]
     if selection is not None:
         models.append(scorer.ensemble(selection))
@@ -112,14 +122,16 @@ class _Scorer:
     db: Database
     table: Table
     prepared: Prepared
+    objective: Objective
     fed: dict[tuple[int, str], Any] = field(default_factory=dict)
 
     def network(self, name: str, trial: FrozenTrial, file: Path) -> Contender:
         """Return a trial's networks; its stored logits, or else its networks, say the rest."""
         stored = score_of(self.db, trial, self.prepared)
-        scaling = hyperparameters(trial.params).scaling
+        task = self.objective.task(trial.params, self.prepared)
+        scaling = task.regime.scaling
         tests, validation, shares = [], [], []
-        for k, network in enumerate(self._networks(trial, file)):
+        for k, network in enumerate(trained_networks(task, self.prepared, file)):
             tests.append(_score(network, self._test_inputs(k, scaling)))
             part = self.prepared.folds[k].validation
             validation.append(
@@ -134,11 +146,13 @@ class _Scorer:
         """Return the weighted mean of an ensemble's trials."""
         total: Any = 0.0
         for member in selection.members:
-            trial = member.scored.trial
-            scaling = hyperparameters(trial.params).scaling
+            task = self.objective.task(member.scored.trial.params, self.prepared)
+            scaling = task.regime.scaling
             tests = [
                 _score(network, self._test_inputs(k, scaling))
-                for k, network in enumerate(self._networks(trial, member.scored.file))
+                for k, network in enumerate(
+                    trained_networks(task, self.prepared, member.scored.file)
+                )
             ]
             total = total + member.weight * np.mean(tests, axis=0)
         # Of single rounding errors, and of more than two classes: probabilities again.
@@ -161,15 +175,6 @@ class _Scorer:
             test=test,
             near_zero=near_zero,
         )
-
-    def _networks(self, trial: FrozenTrial, file: Path) -> Iterator[Any]:
-        """Yield the trained network of each fold, one model after the other in the same place."""
-        from objectives.network import build_network
-
-        network = build_network(self.prepared.inputs, hyperparameters(trial.params), seed=0)
-        for weights in unpack(file):
-            network.set_weights(weights)
-            yield network
 
     def _test_inputs(self, k: int, scaling: str) -> Any:
         if (k, scaling) not in self.fed:

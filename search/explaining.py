@@ -86,7 +86,7 @@ def _explain(one: Judged, judged: Sequence[Judged], role: str) -> Explanation:
 
 
 def _sentences(one: Judged, judged: Sequence[Judged]) -> tuple[str, str, str]:
-    if one.verdict is None or not one.trial.params:
+    if one.verdict is None:
         reason = one.evaluation.get("reason") or "the reason was not stored"
         return (
             f"Trial {one.number} failed: it came to no result.",
@@ -109,9 +109,8 @@ def _most_instructive(judged: Sequence[Judged], best: Judged) -> Judged | None:
 
 def _distance(one: Judged) -> float:
     """Return how far a failure is from the edge; 0 where that is not a matter of a strength."""
-    chosen = one.chosen
     if one.verdict == "collapsed":
-        return chosen.l2 if one.facts.get("penalty") == "L2" else chosen.l1
+        return one.strength(one.facts.get("penalty") or "L1")
     if one.verdict == "diverged":
-        return chosen.learning_rate
+        return one.learning_rate or 0.0
     return -(one.facts.get("gap") or 0.0) if one.verdict == "overfit" else 0.0

@@ -4,26 +4,27 @@ Loads TensorFlow once everything else is found. The weights are those the trials
 is trained again.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from optuna.trial import FrozenTrial
 
 from objectives.features.preparation import Prepared, load_prepared
-from objectives.hyperparameters import Hyperparameters
 from objectives.quiet import load_tensorflow
 from search.ensembling import scored_trials, select
 from search.errors import TrialError
-from search.figures import complete_trial, trial_figures
+from search.figures import complete_trial, network_of, trial_figures
+from search.objective_file import ObjectiveFile, same_objective
 from search.settings import Settings
-from search.space import hyperparameters
 from search.study import prepared_folder, same_table
-from search.weights import WEIGHTS_FILE, unpack
+from search.task import Task
+from search.trained import trained_networks
+from search.weights import WEIGHTS_FILE
 from storage.artifacts import find_artifact
 from storage.database import Database, open_database
 from storage.studies import StudyRecord, load_study
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,15 @@ class _Source:
     record: StudyRecord
     settings: Settings
     prepared: Prepared
+    objective: ObjectiveFile | None  # a person's own
     encoding: str | None  # of a CSV file
+
+    def tasks(self, trials: Sequence[FrozenTrial]) -> list[Task]:
+        """Return what the trials trained; needs TensorFlow."""
+        from search.objective import open_objective
+
+        objective = open_objective(self.settings, self.objective)
+        return [objective.task(trial.params, self.prepared) for trial in trials]
 
     def card(self) -> dict[str, Any]:
         """Return what the card of every model of the study says."""
@@ -55,6 +64,7 @@ def export(
     trial: int | None = None,
     form: str = "keras",
     data: str | Path | None = None,
+    objective: str | Path | None = None,
     storage: str | None = None,
 ) -> int:
     """Write a trial's model, and its model card beside it; return the trial's number.
@@ -65,6 +75,7 @@ def export(
         trial: number of the trial; the study's winner unless told.
         form: keras, savedmodel or onnx.
         data: where the study's table lies now; where it lay at launch unless told.
+        objective: where its own objective lies now, likewise.
         storage: a database URL, as for `launch`.
 
     Raises:
@@ -77,25 +88,26 @@ def export(
     chosen = complete_trial(db, record, trial)
     figures = trial_figures(db, study, chosen.number)
     file = find_artifact(db, chosen._trial_id, WEIGHTS_FILE)
-    source = _source(db, record, data)
+    source = _source(db, record, data, objective)
 
     load_tensorflow()  # it takes seconds, so everything that can be refused comes before
     from objectives.portable.export import export_model
 
-    hyper = hyperparameters(chosen.params)
+    (task,) = source.tasks([chosen])
     export_model(
-        trained_networks(source.prepared, hyper, file),
+        list(trained_networks(task, source.prepared, file)),
         [fold.preprocessing for fold in source.prepared.folds],
         path,
         form=form,
-        scaling=hyper.scaling,
+        array=source.prepared.inputs.array,
+        scaling=task.regime.scaling,
         card={
             **source.card(),
             "trial": chosen.number,
             "validation": figures.metrics,
             "standard_error": figures.standard_error,
-            "class_weight": hyper.class_weight,
-            "network": figures.network,
+            "class_weight": task.regime.class_weight,
+            "network": figures.network or figures.params,
         },
     )
     return chosen.number
@@ -107,13 +119,14 @@ def export_ensemble(
     *,
     form: str = "keras",
     data: str | Path | None = None,
+    objective: str | Path | None = None,
     storage: str | None = None,
 ) -> dict[int, float]:
     """Write an ensemble's model and its card; return the weight of each of its trials.
 
     Args:
         study: name of the study.
-        path, form, data, storage: as for `export`.
+        path, form, data, objective, storage: as for `export`.
 
     Raises:
         TrialError: fewer than two complete trials left what an ensemble is chosen by.
@@ -122,7 +135,7 @@ def export_ensemble(
     """
     db = open_database(storage, create=False)
     record = load_study(db, study)
-    source = _source(db, record, data)
+    source = _source(db, record, data, objective)
     selection = select(scored_trials(db, record, source.prepared), source.prepared)
     if selection is None:
         raise TrialError(
@@ -134,14 +147,16 @@ def export_ensemble(
     load_tensorflow()
     from objectives.portable.export import export_model
 
-    chosen = [(hyperparameters(m.scored.trial.params), m) for m in selection.members]
+    tasks = source.tasks([member.scored.trial for member in selection.members])
+    chosen = list(zip(tasks, selection.members, strict=True))
     folds = [fold.preprocessing for fold in source.prepared.folds]
     export_model(
-        [n for hyper, m in chosen for n in trained_networks(source.prepared, hyper, m.scored.file)],
+        [n for task, m in chosen for n in trained_networks(task, source.prepared, m.scored.file)],
         folds * len(chosen),
         path,
         form=form,
-        scaling=[hyper.scaling for hyper, _ in chosen for _ in folds],
+        array=source.prepared.inputs.array,
+        scaling=[task.regime.scaling for task, _ in chosen for _ in folds],
         weights=[member.weight / len(folds) for _, member in chosen for _ in folds],
         card={
             **source.card(),
@@ -149,9 +164,9 @@ def export_ensemble(
                 {
                     "trial": member.scored.trial.number,
                     "weight": member.weight,
-                    "network": asdict(hyper),
+                    "network": network_of(member.scored.trial) or dict(member.scored.trial.params),
                 }
-                for hyper, member in chosen
+                for member in selection.members
             ],
             "validation": {"roc_auc": selection.validation_roc_auc},
         },
@@ -159,23 +174,19 @@ def export_ensemble(
     return {member.scored.trial.number: member.weight for member in selection.members}
 
 
-def trained_networks(
-    prepared: Prepared, chosen: Hyperparameters, file: Path
-) -> "list[keras.Model]":
-    """Return a trial's networks, one a fold, with the weights it ended with; needs TensorFlow."""
-    from objectives.network import build_network
-
-    networks = []
-    for weights in unpack(file):
-        network = build_network(prepared.inputs, chosen, seed=0)
-        network.set_weights(weights)
-        networks.append(network)
-    return networks
-
-
-def _source(db: Database, record: StudyRecord, data: str | Path | None) -> _Source:
+def _source(
+    db: Database, record: StudyRecord, data: str | Path | None, objective: str | Path | None
+) -> _Source:
     settings = Settings.from_json(record.settings)
+    file = same_objective(record.name, settings.objective, objective)
     table = same_table(db, record, settings, data)
     prepared = load_prepared(prepared_folder(db, record, settings, table))
     encoding = table.dialect.encoding if table.dialect is not None else None
-    return _Source(db=db, record=record, settings=settings, prepared=prepared, encoding=encoding)
+    return _Source(
+        db=db,
+        record=record,
+        settings=settings,
+        prepared=prepared,
+        objective=file,
+        encoding=encoding,
+    )

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import TrialError
 from search.settings import Settings
-from search.space import hyperparameters
+from search.space import hyperparameters, is_dense
 from search.winner import Confirmed, Winner, choose_winner, confirmed_trials, ranked
 from storage.claims import read_owner
 from storage.confirmations import Confirmation, read_confirmations
@@ -48,7 +48,7 @@ class TrialFigures:
     value: float | None  # validation ROC-AUC at the best epoch; the mean of the folds
     standard_error: float | None  # of the value, over folds; None for one split
     params: dict[str, Any]  # as Optuna drew them
-    network: dict[str, Any]  # what they mean: widths, and strengths that are 0 when off
+    network: dict[str, Any]  # what they mean: widths, and strengths that are 0 when off; {} if own
     metrics: dict[str, Any]  # roc_auc, accuracy, f1, log_loss, confusion_matrix
     epochs: int | None
     best_epoch: int | None
@@ -130,6 +130,7 @@ def study_figures(db: Database, name: str) -> StudyFigures:
         data=asdict(settings.data),
         settings={
             **{k: v for k, v in record.settings.items() if k not in ("data", "seed")},
+            "objective": objective_json(settings),
             "confirm": record.confirm,
         },
         storage=redact(db.url),
@@ -153,7 +154,7 @@ def trial_figures(db: Database, name: str, number: int) -> TrialFigures:
         value=trial.value,
         standard_error=evaluation.get("standard_error"),
         params=dict(trial.params),
-        network=_network(trial),
+        network=network_of(trial),
         metrics=evaluation.get("metrics", {}),
         epochs=evaluation.get("epochs"),
         best_epoch=evaluation.get("best_epoch"),
@@ -174,6 +175,12 @@ def count_verdicts(evaluations: Iterable[dict[str, Any]]) -> dict[str, int]:
     """Return how many trials have each verdict, most first; a failed trial has none."""
     found = Counter(str(each["verdict"]) for each in evaluations if "verdict" in each)
     return dict(found.most_common())
+
+
+def objective_json(settings: Settings) -> dict[str, str] | None:
+    """Return which file a study's own objective is, without its text."""
+    file = settings.objective
+    return None if file is None else {"source": file.source, "sha256": file.sha256}
 
 
 def find_trial(db: Database, record: StudyRecord, number: int) -> FrozenTrial:
@@ -296,7 +303,7 @@ def winner_json(winner: Winner, evaluations: Mapping[int, Evaluation]) -> dict[s
         "value": trial.value,
         "standard_error": evaluation.get("standard_error"),
         "params": dict(trial.params),
-        "network": _network(trial),
+        "network": network_of(trial),
         "verdict": evaluation.get("verdict"),
         "chosen_by": "validation" if winner.confirmed is None else "confirmation",
         "confirmed": chosen,
@@ -314,16 +321,19 @@ def _brief(trial: FrozenTrial, evaluation: dict[str, Any]) -> dict[str, Any]:
         "value": trial.value,
         "standard_error": evaluation.get("standard_error"),
         "params": dict(trial.params),
-        "network": _network(trial),
+        "network": network_of(trial),
         "metrics": evaluation["metrics"],
         "verdict": evaluation["verdict"],
         "epochs": evaluation["epochs"],
     }
 
 
-def _network(trial: FrozenTrial) -> dict[str, Any]:
-    """Return the hyperparameters a trial's parameters mean; empty before they are drawn."""
-    return asdict(hyperparameters(trial.params)) if trial.params else {}
+def network_of(trial: FrozenTrial) -> dict[str, Any]:
+    """Return the hyperparameters of a dense network that a trial's parameters mean.
+
+    Empty before they are drawn, and for a network of a person's own.
+    """
+    return asdict(hyperparameters(trial.params)) if is_dense(trial.params) else {}
 
 
 def _importances(study: optuna.Study, n_complete: int) -> dict[str, float]:

@@ -134,7 +134,9 @@ def _noise(
     Of folds that of their paired differences, of one split DeLong's; the median over the rivals.
     """
     evaluations = read_evaluations(db, record.study_id)
-    folds = [[f["roc_auc"] for f in evaluations[t.number].evaluation["folds"]] for t in best]
+    folds: list[list[float]] = [
+        [f["roc_auc"] for f in evaluations[t.number].evaluation["folds"]] for t in best
+    ]
     if len(folds[0]) > 1:
         pairs = [[a - b for a, b in zip(folds[0], other, strict=True)] for other in folds[1:]]
         return median(stdev(each) / math.sqrt(len(each)) for each in pairs)

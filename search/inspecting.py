@@ -49,12 +49,19 @@ class Inspection:
 
 
 def inspect(
-    data: Any, target: str | None, roles: Roles, *, seed: int, folds: int | None, shown: bool
+    data: Any,
+    target: str | None,
+    roles: Roles,
+    *,
+    seed: int,
+    folds: int | None,
+    shown: bool,
+    raw: bool = False,
 ) -> Inspection:
     """Read a table and look it over; the test rows of `seed` are not looked at.
 
     Args:
-        data, target: as for `objectives.table.dataset.read_table`.
+        data, target, raw: as for `objectives.table.dataset.read_table`.
         roles: what is said about the columns.
         seed: of the split.
         folds: None for what fits the table.
@@ -72,7 +79,7 @@ def inspect(
             f"--folds must be 1 with --time, since later rows judge earlier ones; got {folds}. "
             "Leave --folds out."
         )
-    table = read_table(data, target, roles, watch=_watch(data) if shown else None)
+    table = read_table(data, target, roles, watch=_watch(data) if shown else None, raw=raw)
     folds = default_folds(table) if folds is None else folds
     return Inspection(table=table, folds=folds, remarks=inspect_table(table, seed, folds))
 

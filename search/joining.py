@@ -12,6 +12,7 @@ from pathlib import Path
 from objectives.quiet import quietly
 from search.errors import Interrupted
 from search.front import Page, both
+from search.objective_file import same_objective
 from search.progress import Progress
 from search.settings import Settings
 from search.study import Study, prepared_folder, same_table
@@ -22,7 +23,13 @@ from storage.patience import PATIENCE_SECONDS, Patience
 from storage.studies import load_study
 
 
-def join(study: str, *, storage: str | None = None, data: Path | None = None) -> Study:
+def join(
+    study: str,
+    *,
+    storage: str | None = None,
+    data: Path | None = None,
+    objective: Path | None = None,
+) -> Study:
     """Run trials of a study in this process until the study is finished.
 
     Meant for a process of its own: it takes over SIGTERM and SIGINT, loads TensorFlow, sets its
@@ -32,6 +39,7 @@ def join(study: str, *, storage: str | None = None, data: Path | None = None) ->
         study: its name; it may be running, or interrupted.
         storage: as for `search.study.launch`; a database that is away is waited for.
         data: where the study's table lies on this machine; where it lay at launch unless told.
+        objective: where its own objective lies, likewise.
 
     Raises:
         SettingError, StudyChangedError, storage.errors.StorageError: nothing was run.
@@ -45,6 +53,7 @@ def join(study: str, *, storage: str | None = None, data: Path | None = None) ->
     db = open_database(storage, create=False, patience=patience)
     record = load_study(db, study)
     settings = Settings.from_json(record.settings)
+    file = same_objective(study, settings.objective, objective)
     folder = prepared_folder(db, record, settings, same_table(db, record, settings, data))
     os.environ.update(worker_environment(db.url))  # before TensorFlow reads it
     with quietly():
@@ -53,7 +62,7 @@ def join(study: str, *, storage: str | None = None, data: Path | None = None) ->
         if warning := drive_warning(db.url):
             shown.say(warning)
         patience.say = shown.say
-        finished = run_worker(db, record, folder, stop, both(shown.watch, page.watch))
+        finished = run_worker(db, record, folder, file, stop, both(shown.watch, page.watch))
     if not finished:
         raise Interrupted(record.name, db.url)
     return Study(name=record.name, url=db.url)

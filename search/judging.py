@@ -21,6 +21,7 @@ from objectives.features.preparation import Prepared
 from search.conclusion import conclude
 from search.contenders import Contender, Contenders
 from search.figures import confirmed_json
+from search.space import is_dense
 from search.winner import Winner
 
 Ints = NDArray[np.int64]
@@ -69,6 +70,7 @@ def judge(
             winner_is_plain=winner_is_plain,
             confirmed=confirmed_json(winner.confirmed) if winner.confirmed else None,
             looks=looks,
+            own=not is_dense(winner.trial.params),
         ),
         "near_zero": {
             each.name: [{"layer": layer, "share": share} for layer, share in each.near_zero]

@@ -15,9 +15,9 @@ from typing import Any
 from search.duration import format_duration
 from search.markdown import code, escaped, table
 from search.settings import Settings
-from search.space_text import say_space
+from search.space_text import say_searched
 from search.winner import Winner
-from search.wording import resume_command, say_labels, say_network, say_value
+from search.wording import resume_command, say_columns, say_labels, say_network, say_value
 from storage.progress import StudySummary
 
 _MOST_CLASSES = 12  # of a confusion matrix
@@ -117,12 +117,12 @@ def _asked(settings: Settings, summary: StudySummary) -> dict[str, str]:
     labels = [escaped(label, 40) for label in data.labels[:_MOST_CLASSES]]
     more = len(data.labels) - len(labels)
     return {
-        "data": f"{escaped(data.name)}, {data.rows:,} rows, {len(data.columns)} columns",
+        "data": f"{escaped(data.name)}, {data.rows:,} rows, {say_columns(data.columns)}",
         "target": f"{say_labels(labels)}{f' and {more} more' if more else ''}, in column "
         f"{escaped(data.target)}",
         "value": f"ROC-AUC on the validation rows of {judged}",
         "budget": f"{summary.planned_trials} trials{timeout}",
-        "space": escaped(say_space(settings.spec()), _SENTENCES),
+        "space": escaped(say_searched(settings.to_json()), _SENTENCES),
         "search": f"{settings.sampler} sampler, {settings.pruner} pruner, seed {settings.seed}",
     }
 

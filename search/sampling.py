@@ -5,7 +5,7 @@ and on nothing else: the sampler is made anew for every trial from a seed of its
 study goes on as if it had never stopped (optuna/optuna issue 3255 tells what happens otherwise).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
@@ -17,6 +17,7 @@ from optuna.distributions import (
     distribution_to_json,
 )
 from optuna.samplers import BaseSampler
+from optuna.trial import Trial
 
 from search.errors import SettingError
 from search.space import Space
@@ -76,10 +77,7 @@ def draw(
     joint: Mapping[str, Any] = {}
     if not space.keys() <= known.keys():
         study.sampler.before_trial(study, trial)
-        drawn = {name: each for name, each in space.items() if not each.single()}
-        joint_space = dict(sorted(drawn.items()))  # in Optuna's order
-        if not isinstance(study.sampler, optuna.samplers.TPESampler):  # which takes any space
-            joint_space = study.sampler.infer_relative_search_space(study, trial)
+        joint_space = study.sampler.infer_relative_search_space(study, trial)
         joint = study.sampler.sample_relative(study, trial, joint_space)
     params: dict[str, Any] = {}
     for name, distribution in space.items():
@@ -94,6 +92,40 @@ def draw(
         for name, value in params.items()
     }
     return params, stored
+
+
+def draw_by(
+    suggest: Callable[[Trial], Any], study: optuna.Study, trial_id: int
+) -> tuple[dict[str, Any], dict[str, tuple[float, str]]]:
+    """Draw a trial's parameters as a person's `suggest` asks for them, and store none of them.
+
+    Returns:
+        As `draw` does.
+    """
+    trial = Trial(study, trial_id)
+    drawn = _Drawn(study._storage)
+    trial.storage = drawn  # type: ignore[assignment]
+    suggest(trial)
+    return dict(trial.params), drawn.parameters
+
+
+class _Drawn:
+    """A storage that keeps what a trial suggests for later: one write, by whoever owns the trial.
+
+    Optuna would write each parameter by itself, also those of a trial that another worker took.
+    """
+
+    def __init__(self, storage: Any) -> None:
+        self._storage = storage
+        self.parameters: dict[str, tuple[float, str]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def set_trial_param(
+        self, trial_id: int, name: str, value: float, distribution: BaseDistribution
+    ) -> None:
+        self.parameters[name] = (value, distribution_to_json(distribution))
 
 
 def _only_value(distribution: BaseDistribution) -> Any:

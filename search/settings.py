@@ -15,6 +15,7 @@ from optuna.distributions import BaseDistribution, distribution_to_json, json_to
 from objectives.table.roles import Roles
 from search.errors import SettingError, StudyChangedError
 from search.named_spaces import DEFAULT_SPACE, SpaceSpec
+from search.objective_file import ObjectiveFile
 from search.pruning import check_pruner
 from search.sampling import check_sampler
 from search.space import UNPROBED_L1_BOUND
@@ -64,7 +65,8 @@ class Settings:
     data: DataIdentity
     roles: Roles = field(default_factory=Roles)
     folds: int = 1  # 1 for one split, more for cross-validation within each trial
-    space: dict[str, str]  # parameter -> its distribution as Optuna's JSON
+    objective: ObjectiveFile | None = None  # a person's own; None for the networks of the space
+    space: dict[str, str]  # parameter -> its distribution as Optuna's JSON; empty for an own one
     space_name: str = DEFAULT_SPACE  # of a named space, or of the file it was read from
     space_asked: dict[str, Any] = field(default_factory=dict)  # `space_file.stored_spec`
     l1_bound: float = UNPROBED_L1_BOUND  # the largest L1 of the space, unless another was asked for
@@ -99,7 +101,9 @@ class Settings:
             key: tuple(value) if isinstance(value, list) else value
             for key, value in stored.get("roles", {}).items()
         }
-        return cls(**{**stored, "data": DataIdentity(**data), "roles": Roles(**roles)})
+        objective = ObjectiveFile.from_json(stored.get("objective"))
+        own = {"data": DataIdentity(**data), "roles": Roles(**roles), "objective": objective}
+        return cls(**{**stored, **own})
 
 
 def stored_space(space: Mapping[str, BaseDistribution]) -> dict[str, str]:

@@ -1,9 +1,14 @@
 """A search space written down: as a TOML file to be edited, and in a few words."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from search.named_spaces import NAMED, SpaceSpec
 from search.parameters import PARAMETERS, Parameter
 from search.ranges import FromTable, Interval
 from search.space_entries import say_range, say_ranges
+from search.space_file import spec_of
 from search.toml_text import toml_value
 
 _HEAD = """\
@@ -52,6 +57,14 @@ def say_space(spec: SpaceSpec) -> str:
         shown.append(f"and {len(changes) - len(shown)} more")
     words = spec.base if not shown else f"{spec.base} with {', '.join(shown)}"
     return words if spec.name in NAMED else f"{spec.name}: {words}"
+
+
+def say_searched(settings: Mapping[str, Any]) -> str:
+    """Return what a study searches, from its settings as JSON values: a space, or an objective."""
+    objective = settings.get("objective")
+    if objective is not None:
+        return f"what {Path(objective['source']).name} suggests"
+    return say_space(spec_of(settings))
 
 
 def space_changes(spec: SpaceSpec) -> list[str]:

@@ -6,6 +6,7 @@ writes what the study is to do into the database, and lets `search/pool.py` do i
 
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,8 +23,9 @@ from objectives.errors import DataError
 from objectives.features.preparation import Prepared, load_prepared, prepare_into
 from objectives.table.dataset import Table, read_table
 from objectives.table.keeping import write_frame
+from objectives.table.npz import say_shape
 from objectives.table.roles import Roles
-from objectives.verdict.probe import probe_l1
+from objectives.verdict.probe import UNPROBED, probe_l1
 from search.confirming import ConfirmingOrders, confirm_best
 from search.duration import parse_duration
 from search.errors import Interrupted, SettingError, StudyChangedError
@@ -31,6 +33,8 @@ from search.figures import StudyFigures, TrialFigures, study_figures, trial_figu
 from search.front import Page, both
 from search.inspecting import inspect, make_roles
 from search.named_spaces import DEFAULT_SPACE, SpaceSpec
+from search.objective_file import BUILT_IN as OBJECTIVES
+from search.objective_file import check_objective, read_objective, same_objective
 from search.pool import Orders, run_pool
 from search.progress import Progress
 from search.pruning import DEFAULT_PRUNER
@@ -64,6 +68,7 @@ from storage.studies import (
     load_study,
     set_confirm,
     set_planned_trials,
+    set_settings,
 )
 
 Data = str | Path | pd.DataFrame
@@ -111,12 +116,13 @@ def launch(
     time: str | None = None,
     space: str | Path = DEFAULT_SPACE,
     fixed: Mapping[str, Any] | None = None,
+    objective: str | Path | None = None,
     progress: bool = True,
 ) -> Study:
     """Create a study and run it to its budget.
 
     Args:
-        data: `breast-cancer`, the path of a CSV or Parquet file, or a DataFrame.
+        data: `breast-cancer`, `digits`, the path of a CSV, Parquet or .npz file, or a DataFrame.
         target: the column to predict; the one called "target" unless told.
         study: a name of its own; made from the data's name unless told.
         storage: a database URL; the environment's DAMPEN_STORAGE, or else `sqlite:///dampen.db`.
@@ -143,6 +149,8 @@ def launch(
             (`search/space_file.py`).
         fixed: what else is said of single parameters of the space, as a line of such a file would:
             a value, which fixes it, "off", a list of values, or a dictionary with low and high.
+        objective: a Python file that draws the parameters and builds the network, instead of a
+            space (`search/objective_file.py`); of `digits` a convolutional one unless told.
         progress: whether to show the table and the progress on standard error.
 
     Raises:
@@ -165,6 +173,14 @@ def launch(
     heartbeat_seconds()  # a bad one is refused before a worker meets it
     timeout_seconds = parse_duration(timeout) if timeout is not None else None
     spec = read_space(space, fixed)
+    if objective is None and str(data) in OBJECTIVES:
+        objective = str(data)
+    file = None if objective is None else read_objective(objective)
+    if file is not None and (fixed or spec.name != DEFAULT_SPACE):
+        raise SettingError(
+            f"the objective {file.name} draws its own parameters; leave out --space and --set, or "
+            "leave out --objective."
+        )
     roles = make_roles(
         positive=positive,
         categorical=categorical,
@@ -176,21 +192,30 @@ def launch(
     )
     if study is not None:
         _check_free(storage, study)
-    found = inspect(data, target, roles, seed=seed, folds=folds, shown=progress)
+    raw = file is not None
+    found = inspect(data, target, roles, seed=seed, folds=folds, shown=progress, raw=raw)
+    if found.table.shape is not None and file is None:
+        raise SettingError(
+            f"a row of {found.table.name} is an array of {say_shape(found.table.shape)}, for which "
+            "no network is built in; say --objective FILE. `dampen objective` prints an example."
+        )
     db = open_database(storage)
     with _kept(data, found.table, db) as source:
         table = found.table
         if isinstance(data, pd.DataFrame):  # a file from here on, with the hash of a file
             table = replace(read_table(source, table.target, roles), name=table.name)
         identity = DataIdentity.of(table, source)
-        folder = _folder(db, identity, roles, folds=found.folds, seed=seed)
+        folder = _folder(db, identity, roles, table, folds=found.folds, seed=seed)
         prepared = prepare_into(folder, table, seed, found.folds)
-        probe = probe_l1(prepared)
+        if file is not None:
+            check_objective(file, folder, seed)
+        probe = probe_l1(prepared) if file is None else UNPROBED
         settings = Settings(
             data=identity,
             roles=roles,
             folds=found.folds,
-            space=_space(spec, prepared, probe.bound),
+            objective=file,
+            space={} if file is not None else _space(spec, prepared, probe.bound),
             space_name=spec.name,
             space_asked=stored_spec(spec),
             l1_bound=probe.bound,
@@ -210,12 +235,13 @@ def launch(
             name,
             settings=settings.to_json(),
             planned_trials=trials,
-            first_trials=first_trials(settings.distributions()),
+            first_trials=first_trials(settings.distributions()) if file is None else (),
             confirm=confirm,
         )
     if progress:
         print_inspection(Console(stderr=True, highlight=False), found)
-        print_probe(Console(stderr=True, highlight=False), probe, spec)
+        if file is None:
+            print_probe(Console(stderr=True, highlight=False), probe, spec)
     return _run(
         db,
         record,
@@ -232,6 +258,7 @@ def resume(
     study: str | None = None,
     *,
     data: str | Path | None = None,
+    objective: str | Path | None = None,
     storage: str | None = None,
     trials: int | None = None,
     confirm: int | None = None,
@@ -244,6 +271,8 @@ def resume(
     Args:
         study: its name; the unfinished study with the latest activity unless told.
         data: where the same table lies now; where it lay at launch unless told.
+        objective: where its own objective lies now. Named here, it may have changed: new trials,
+            and all that is trained again, follow it as it is.
         storage: as for `launch`.
         trials: a raised budget, counting the trials already done.
         confirm: how many of the best trials are to be trained again, from now on; as at launch
@@ -253,7 +282,8 @@ def resume(
         progress: whether to show progress on standard error.
 
     Raises:
-        StudyChangedError: the data or the space are not what the study was launched with.
+        StudyChangedError: the data, the space or the objective are not what the study was
+            launched with.
         SettingError, storage.errors.StorageError, SearchFailedError, Interrupted: as for `launch`.
     """
     heartbeat_seconds()
@@ -273,6 +303,11 @@ def resume(
     seconds = parse_duration(timeout) if timeout is not None else settings.timeout_seconds
     table = same_table(db, record, settings, data)
     folder = prepared_folder(db, record, settings, table)
+    if objective is None or settings.objective is None:
+        same_objective(record.name, settings.objective, objective)
+    else:
+        settings = _with_objective(settings, objective, folder, shown=progress)
+        record = set_settings(db, record.name, settings.to_json())
     if trials is not None:
         record = set_planned_trials(db, record.name, trials)
     if confirm is not None:
@@ -290,6 +325,19 @@ def load(study: str, *, storage: str | None = None) -> Study:
     """
     db = open_database(storage, create=False)
     return Study(name=load_study(db, study).name, url=db.url)
+
+
+def _with_objective(
+    settings: Settings, source: str | Path, folder: Path, *, shown: bool
+) -> Settings:
+    """Return the settings with the objective that lies there, which is tried if it has changed."""
+    assert settings.objective is not None
+    file = read_objective(source)
+    if file.sha256 != settings.objective.sha256:
+        check_objective(file, folder, settings.seed)
+        if shown:
+            print(f"{file.name} has changed; trials follow it from here on", file=sys.stderr)
+    return replace(settings, objective=file)
 
 
 def _run(
@@ -362,9 +410,12 @@ def _kept(data: Data, table: Table, db: Database) -> Iterator[str]:
         raise
 
 
-def _folder(db: Database, data: DataIdentity, roles: Roles, *, folds: int, seed: int) -> Path:
+def _folder(
+    db: Database, data: DataIdentity, roles: Roles, table: Table, *, folds: int, seed: int
+) -> Path:
     """Return where the prepared arrays lie: one folder for all that decides what is in them."""
-    key = json.dumps([data.sha256, data.target, asdict(roles), folds, seed, version("dampen")])
+    decides = [data.sha256, data.target, asdict(roles), folds, seed, version("dampen")]
+    key = json.dumps(decides + ([table.shape] if table.shape is not None else []))
     return db.artifacts / "prepared" / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
@@ -389,7 +440,7 @@ def same_table(
             f"study `{record.name}` was launched on {found}, which is not there. "
             "Put the file back, or say with --data where it lies on this machine."
         )
-    table = read_table(found, then.target, settings.roles)
+    table = read_table(found, then.target, settings.roles, raw=settings.objective is not None)
     check_same_data(record.name, then, DataIdentity.of(table, found))
     return table
 
@@ -401,12 +452,14 @@ def prepared_folder(db: Database, record: StudyRecord, settings: Settings, table
         StudyChangedError: they lead to another search space than the study's.
     """
     folds, seed = settings.folds, settings.seed
-    folder = _folder(db, settings.data, settings.roles, folds=folds, seed=seed)
+    folder = _folder(db, settings.data, settings.roles, table, folds=folds, seed=seed)
     try:
         prepared = load_prepared(folder)
     except DataError:  # missing or damaged
         prepared = prepare_into(folder, table, seed, folds)
-    check_same_space(record.name, settings, _space(settings.spec(), prepared, settings.l1_bound))
+    if settings.objective is None:
+        space = _space(settings.spec(), prepared, settings.l1_bound)
+        check_same_space(record.name, settings, space)
     return folder
 
 

@@ -1,7 +1,8 @@
 """One trial, from its claim to its value: where the three rooms meet.
 
-`storage` says which trial is ours, `search` draws its parameters, `objectives` trains it, and
-`storage` keeps what came out, value and all, in one write: a finished trial lacks nothing.
+`storage` says which trial is ours, the study's objective draws its parameters and says what they
+mean (`task.py`), `objectives` trains it, and `storage` keeps what came out, value and all, in one
+write: a finished trial lacks nothing.
 """
 
 from collections.abc import Callable
@@ -15,9 +16,7 @@ from numpy.typing import NDArray
 from optuna.trial import Trial, TrialState
 
 from objectives.features.preparation import Prepared
-from objectives.hyperparameters import Hyperparameters
-from objectives.network import Networks
-from objectives.optimizers import make_optimizer
+from objectives.hyperparameters import Regime
 from objectives.programs import Programs
 from objectives.recipe import recipe_of
 from objectives.rows import Rows, place
@@ -30,9 +29,9 @@ from search.curves import CURVE_FILE, curve_csv
 from search.evaluation import columns, evaluate_trial
 from search.noting import trial_note
 from search.pruning import make_pruner, rungs
-from search.sampling import draw, make_sampler, trial_seed
+from search.sampling import make_sampler, trial_seed
 from search.settings import Settings
-from search.space import hyperparameters
+from search.task import Objective, Task
 from search.weights import WEIGHTS_FILE, pack
 from storage.artifacts import save_artifact
 from storage.claims import Claim, requeue_trial
@@ -49,19 +48,19 @@ class Bench:
     study: str
     settings: Settings
     prepared: Prepared
-    networks: Networks
+    objective: Objective
     programs: Programs
     placed: dict[tuple[int, str, str], Rows] = field(default_factory=dict)
 
-    def rows(self, fold: int, chosen: Hyperparameters) -> Rows:
-        """Return a fold's rows on the device, as these hyperparameters want them."""
-        key = (fold, chosen.scaling, chosen.class_weight)
+    def rows(self, fold: int, regime: Regime) -> Rows:
+        """Return a fold's rows on the device, as they are to be trained on."""
+        key = (fold, regime.scaling, regime.class_weight)
         if key not in self.placed:
             parts = self.prepared.folds[fold]
             w = parts.train.w
-            if chosen.class_weight == "balanced":
+            if regime.class_weight == "balanced":
                 w = weighted(w, parts.train.y, len(self.prepared.labels))
-            x, x_validation = (p.inputs(chosen.scaling) for p in (parts.train, parts.validation))
+            x, x_validation = (p.inputs(regime.scaling) for p in (parts.train, parts.validation))
             self.placed[key] = place(x, parts.train.y, x_validation, w)
         return self.placed[key]
 
@@ -87,10 +86,10 @@ def run_trial(bench: Bench, claim: Claim, stopping: Callable[[], bool]) -> Trial
         sampler=make_sampler(settings.sampler, trial_seed(settings.seed, claim.number, 0)),
         pruner=make_pruner(settings.pruner, settings.max_epochs, settings.folds),
     )
-    params, stored = draw(study, claim.trial_id, settings.distributions())
+    params, stored = bench.objective.draw(study, claim.trial_id)
     record_parameters(bench.db, claim, stored)
 
-    chosen = hyperparameters(params)
+    task = bench.objective.task(params, bench.prepared)
     trial = Trial(study, claim.trial_id)
     outcomes: list[Outcome] = []
     signs: list[Signs] = []
@@ -99,7 +98,7 @@ def run_trial(bench: Bench, claim: Claim, stopping: Callable[[], bool]) -> Trial
     while reason is None and len(outcomes) < settings.folds:
         fold = len(outcomes)
         seed = trial_seed(settings.seed, claim.number, 1 + fold)
-        training = make_training(bench, fold, chosen, seed)
+        training = make_training(bench, fold, task, seed)
         reason = _train(training, trial, settings, stopping)
         if stopping():
             requeue_trial(bench.db, claim)
@@ -115,7 +114,7 @@ def run_trial(bench: Bench, claim: Claim, stopping: Callable[[], bool]) -> Trial
     y = [fold.validation.y for fold in bench.prepared.folds[: len(outcomes)]]
     diagnosis = diagnose(
         signs,
-        learning_rate=chosen.learning_rate,
+        learning_rate=task.regime.learning_rate,
         cut_short=len(weights) < len(outcomes),
         linear=lambda: bench.linear,
     )
@@ -137,16 +136,16 @@ def run_trial(bench: Bench, claim: Claim, stopping: Callable[[], bool]) -> Trial
     return state
 
 
-def make_training(bench: Bench, fold: int, chosen: Hyperparameters, seed: int) -> Training:
+def make_training(bench: Bench, fold: int, task: Task, seed: int) -> Training:
     """Return a network of a fold about to be trained; `seed` is all that is left to chance."""
     return Training(
-        bench.networks.network(bench.prepared.inputs, chosen, seed=seed),
-        make_optimizer(chosen),
-        bench.rows(fold, chosen),
+        task.model(seed),
+        task.optimizer(),
+        bench.rows(fold, task.regime),
         bench.prepared.folds[fold].validation.y,
         bench.programs,
-        recipe_of(chosen),
-        batch_size=chosen.batch_size,
+        recipe_of(task.regime),
+        batch_size=task.regime.batch_size,
         max_epochs=bench.settings.max_epochs,
         patience=bench.settings.patience,
         seed=seed,

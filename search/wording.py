@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from search.space import hyperparameters
+from search.space import hyperparameters, is_dense
 from storage.url import redact, resolve_url
 
 # The rest of a cocktail, said where it is on.
@@ -23,7 +23,13 @@ _MORE = {
 
 
 def say_network(params: Mapping[str, Any]) -> str:
-    """Return a network in one line: `128-64 relu, dropout 0.21, L1 off, L2 3.2e-04, ...`."""
+    """Return a network in one line: `128-64 relu, dropout 0.21, L1 off, L2 3.2e-04, ...`.
+
+    Of a person's own network its parameters: `filters 16, dropout 0.21`.
+    """
+    if not is_dense(params):
+        said = [f"{name} {say_parameter(value)}" for name, value in params.items()]
+        return ", ".join(said) or "no parameters"
     chosen = hyperparameters(params)
     widths = "-".join(str(width) for width in chosen.widths)
     normalization = "" if chosen.normalization == "none" else f" {chosen.normalization} norm,"
@@ -48,6 +54,11 @@ def say_network(params: Mapping[str, Any]) -> str:
     )
 
 
+def say_parameter(value: Any) -> str:
+    """Return the value of a parameter, a fraction to three digits."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def say_more(network: Mapping[str, Any]) -> list[str]:
     """Return the strengths beyond dropout, L1 and L2 that a network has on: `mixup 0.2`, ..."""
     return [
@@ -60,6 +71,11 @@ def say_more(network: Mapping[str, Any]) -> list[str]:
 def say_value(value: float, standard_error: float | None) -> str:
     """Return a ROC-AUC, with its standard error where there is one: `0.9123 ±0.0045`."""
     return f"{value:.4f}" if standard_error is None else f"{value:.4f} ±{standard_error:.4f}"
+
+
+def say_columns(columns: Sequence[str]) -> str:
+    """Return how many columns there are, in words."""
+    return "1 column" if len(columns) == 1 else f"{len(columns):,} columns"
 
 
 def say_labels(labels: Sequence[str], shares: Mapping[str, float] | None = None) -> str:

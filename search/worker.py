@@ -21,9 +21,11 @@ from objectives.execution import configure_process
 from objectives.features.preparation import load_prepared
 from objectives.network import Networks
 from objectives.programs import Programs
-from search.errors import SearchFailedError
+from search.errors import SearchError, SearchFailedError
 from search.exits import EXIT_ALL_FAIL, EXIT_DONE, EXIT_INTERRUPTED, EXIT_STORAGE
 from search.noting import failure_note
+from search.objective import open_objective
+from search.objective_file import ObjectiveFile, line_of, same_objective
 from search.settings import Settings
 from search.trial import Bench, run_trial
 from search.worker_process import heartbeat_seconds, leave_on_signal
@@ -61,8 +63,10 @@ def main(study: str, folder: Path) -> int:
     patience = Patience(limit_seconds=PATIENCE_SECONDS, say=say, over=stop)
     try:
         db = open_database(create=False, patience=patience)
-        finished = run_worker(db, load_study(db, study), folder, stop)
-    except SearchFailedError as error:
+        record = load_study(db, study)
+        file = same_objective(study, Settings.from_json(record.settings).objective)
+        finished = run_worker(db, record, folder, file, stop)
+    except SearchError as error:
         say(str(error))
         return EXIT_ALL_FAIL
     except StorageError as error:
@@ -75,6 +79,7 @@ def run_worker(
     db: Database,
     record: StudyRecord,
     folder: Path,
+    objective: ObjectiveFile | None,
     stop: threading.Event,
     watch: Watch | None = None,
 ) -> bool:
@@ -86,6 +91,7 @@ def run_worker(
         db: closed at the end.
         record: the study.
         folder: of the prepared data.
+        objective: the study's own, as `same_objective` read it; None where it has none.
         stop: set by whoever wants the worker to leave.
         watch: called with the study's state after each trial.
 
@@ -94,15 +100,17 @@ def run_worker(
 
     Raises:
         SearchFailedError: the first trials all failed alike.
+        SettingError: the objective cannot be run.
         storage.errors.StorageError: the database or its folder refused, or was away for longer
             than `db.patience` lasts.
     """
+    settings = Settings.from_json(record.settings)
     bench = Bench(
         db=db,
         study=record.name,
-        settings=Settings.from_json(record.settings),
+        settings=settings,
         prepared=load_prepared(folder),
-        networks=Networks(),
+        objective=open_objective(settings, objective, Networks()),
         programs=Programs(),
     )
     seconds = heartbeat_seconds()
@@ -168,7 +176,10 @@ def _is_finished(bench: Bench, study_id: int) -> bool:
 
 def _fail(bench: Bench, claim: Claim, error: Exception) -> str:
     """Fail the trial with its message, which is returned."""
-    message = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+    said = " ".join(str(error).split())[:500]
+    where = line_of(error, bench.settings.objective)
+    known = isinstance(error, SearchError)
+    message = said if known else f"{where and f'{where}: '}{type(error).__name__}: {said}"
     finish_trial(
         bench.db,
         claim,

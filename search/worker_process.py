@@ -85,12 +85,16 @@ def worker_command(study: str, folder: Path) -> list[str]:
 
 
 def worker_environment(url: str) -> dict[str, str]:
-    """Return what a worker's environment has to say: the storage, one thread, no GPU, no chatter.
+    """Return what a worker's environment has to say: the storage, and how it trains."""
+    return {ENVIRONMENT_VARIABLE: url, **training_environment()}
+
+
+def training_environment() -> dict[str, str]:
+    """Return what the environment of a process that trains says: one thread, no GPU, no chatter.
 
     Small programs run faster on one core than on a GPU, which the engine does not use yet.
     """
     return {
-        ENVIRONMENT_VARIABLE: url,
         "KERAS_BACKEND": "tensorflow",
         "CUDA_VISIBLE_DEVICES": "-1",
         "OMP_NUM_THREADS": "1",

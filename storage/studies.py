@@ -122,6 +122,18 @@ def set_confirm(db: Database, name: str, confirm: int) -> StudyRecord:
     return load_study(db, name)
 
 
+def set_settings(db: Database, name: str, settings: Mapping[str, Any]) -> StudyRecord:
+    """Replaces what a study was asked to do, anything JSON can hold."""
+    record = load_study(db, name)
+    with writing(db) as connection:
+        connection.execute(
+            update(own_studies)
+            .where(own_studies.c.study_id == record.study_id)
+            .values(settings=json.dumps(dict(settings)))
+        )
+    return load_study(db, name)
+
+
 def load_records(connection: Connection, name: str | None = None) -> list[StudyRecord]:
     """Returns the studies launched by this project, oldest first; only `name` if it is given."""
     query = _select_records().order_by(own_studies.c.created_at, own_studies.c.study_id)

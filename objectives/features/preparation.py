@@ -11,17 +11,18 @@ rows only the numbers are kept, for the report to find them in the table. Next: 
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from objectives.errors import DataError
 from objectives.features.arrays import Array, ArrayFolder, Keep, in_memory, open_array
 from objectives.features.padding import shared_inputs, widen
 from objectives.features.preprocessing import Preprocessing, fit_preprocessing
-from objectives.hyperparameters import SCALINGS, Embedding, Inputs
+from objectives.hyperparameters import SCALINGS, UNSCALED, Embedding, Inputs
 from objectives.splitting.refolding import refold
 from objectives.splitting.split import split_table
 from objectives.table.dataset import Table
@@ -39,7 +40,8 @@ class Part:
     """The training or the validation rows of a fold.
 
     Attributes:
-        x: (n, F) float32, finite, by scaling; "quantile" only where it makes a difference.
+        x: (n, F) float32, finite, by scaling; "quantile" only where it makes a difference. Of
+            arrays (n, ...) alone, under UNSCALED.
         codes: (n, E) int32 rows of the embedding tables; E may be 0.
         y: (n,) int64 class of each row.
         w: (n,) float32 weight of each row; over the fold's training rows their mean is 1.
@@ -146,6 +148,8 @@ def rows_for(
     For rows that no fold holds: of the test rows nothing is prepared, so that nobody comes upon
     them by chance.
     """
+    if table.shape is not None:
+        return table.arrays(rows)
     fitted, inputs = prepared.folds[k].preprocessing, prepared.inputs
     frame = table.frame.iloc[rows]
     x = widen(fitted.transform(frame, scaling), inputs.n_features)
@@ -176,6 +180,7 @@ def load_prepared(folder: Path) -> Prepared:
         stored = json.loads((folder / _MARK).read_text(encoding="utf-8"))
         inputs = stored["inputs"]
         embeddings = tuple(Embedding(**table) for table in inputs["embeddings"])
+        array = None if inputs.get("array") is None else tuple(inputs["array"])
         return Prepared(
             folds=tuple(
                 Fold(
@@ -185,7 +190,7 @@ def load_prepared(folder: Path) -> Prepared:
                 )
                 for k, text in enumerate(stored["folds"])
             ),
-            inputs=Inputs(**{**inputs, "embeddings": embeddings}),
+            inputs=Inputs(**{**inputs, "embeddings": embeddings, "array": array}),
             labels=tuple(stored["labels"]),
             test_rows=open_array(folder, _TEST_ROWS),
         )
@@ -227,7 +232,12 @@ def _prepare(
     split = split_table(table, seed, folds)
     if refold_seed is not None:
         split = refold(table, split, refold_seed)
-    fitted = [fit_preprocessing(table.frame.iloc[t], table.schema) for t, _ in split.folds]
+    fitted = [
+        Preprocessing()  # nothing is fitted to arrays
+        if table.shape is not None
+        else fit_preprocessing(table.frame.iloc[train], table.schema)
+        for train, _ in split.folds
+    ]
     making = _Making(keep, table, fitted, watch)
     return Prepared(
         folds=tuple(
@@ -258,6 +268,10 @@ class _Making:
         self._made = 0  # rows
         self._scalings = [s for s in SCALINGS if any(s in one.scalings for one in fitted)]
         self.inputs = shared_inputs(fitted, len(table.labels))
+        if table.shape is not None:
+            self._scalings = [UNSCALED]
+            n_features = table.frame.shape[1]
+            self.inputs = replace(self.inputs, n_features=n_features, array=table.shape)
 
     def part(
         self,
@@ -274,9 +288,10 @@ class _Making:
         x = {}
         for scaling in self._scalings:
             blocks = self._blocks(
-                rows, self.inputs.n_features, lambda frame, s=scaling: fitted.transform(frame, s)
+                rows, self.inputs.n_features, lambda frame, s=scaling: _apply(fitted, frame, s)
             )
-            shape = (n, self.inputs.n_features)
+            blocks = (block.reshape(len(block), *self.inputs.shape) for block in blocks)
+            shape = (n, *self.inputs.shape)
             x[scaling] = self._keep(f"{name}-x-{scaling}", shape, np.float32, blocks)
         embedded = len(self.inputs.embeddings)
         codes = self._blocks(rows, embedded, fitted.codes) if embedded else ()
@@ -298,3 +313,8 @@ class _Making:
             if self._watch is not None:
                 self._watch(self._made)
             yield widen(block, width)
+
+
+def _apply(fitted: Preprocessing, frame: pd.DataFrame, scaling: str) -> Array:
+    """Return the features of a batch of rows; of arrays their numbers as they are."""
+    return frame.to_numpy() if scaling == UNSCALED else fitted.transform(frame, scaling)

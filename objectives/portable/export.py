@@ -7,6 +7,8 @@ project is not installed. Inputs by raw column, each (n_rows, 1):
     numeric                      float32, NaN where missing
     categorical, datetime, text  string, "" where missing
 
+Of arrays there is one input, `x`, (n_rows, ...) float32, which goes to the networks as it is.
+
 The output is the probability of each class, (n_rows, K) float32, in the order of the labels: the
 mean over the networks, weighted where they are told to be. `model_card` describes the JSON file
 beside the model; next is `scoring`, which reads the two.
@@ -23,10 +25,12 @@ import keras
 
 from objectives.errors import ModelFileError
 from objectives.features.preprocessing import Preprocessing
+from objectives.portable.array_graph import array_model
 from objectives.portable.graph import ENCODER, Branch, raw_model
 from objectives.portable.input_names import input_names
 from objectives.portable.model_card import card_path, make_card
 from objectives.portable.onnx_file import write_onnx
+from objectives.table.npz import X
 
 # What a model can be written as, and how its path ends.
 FORMS = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx"}
@@ -38,6 +42,7 @@ def export_model(
     path: Path,
     *,
     card: Mapping[str, Any],
+    array: tuple[int, ...] | None = None,
     scaling: str | Sequence[str] = "standard",
     weights: Sequence[float] | None = None,
     form: str = "keras",
@@ -56,6 +61,7 @@ def export_model(
         path: ends in ".keras", in ".onnx", or in neither for a SavedModel, which is a folder; in
             an existing folder.
         card: what else the card says, in JSON types; must hold "target" and "labels".
+        array: of networks that are fed arrays, the shape of a row.
         scaling: of the numeric values that the networks were trained on, one of SCALINGS; for all
             or one a network.
         weights: what each network counts in the mean, summing to 1; all alike unless told.
@@ -70,8 +76,27 @@ def export_model(
     columns = tuple(dict.fromkeys(name for fold in folds for name in fold.columns))
     names = input_names(columns, reserved={ENCODER})
     common = {"scaling": scaling} if isinstance(scaling, str) else {}
-    described = make_card(folds, names, {**card, **common})
-    _check_networks(networks, preprocessings, len(described["labels"]))
+    fed = {} if array is None else {"array": {"input": X, "shape": list(array)}}
+    described = make_card(folds, names, {**card, **common, **fed})
+    n = len(networks)
+    shares = [1 / n] * n if weights is None else weights
+    if array is not None:
+        model = array_model(networks, shares, array)
+    else:
+        _check_networks(networks, preprocessings, len(described["labels"]))
+        model = _table_model(networks, preprocessings, scaling, shares, names)
+    text = json.dumps(described, indent=2, allow_nan=False) + "\n"
+    write = {"keras": _write_keras, "savedmodel": _write_saved_model, "onnx": write_onnx}[form]
+    _write_both(lambda beside: write(model, beside), path, text)
+
+
+def _table_model(
+    networks: Sequence[keras.Model],
+    preprocessings: Sequence[Preprocessing],
+    scaling: str | Sequence[str],
+    weights: Sequence[float],
+    names: Mapping[str, str],
+) -> keras.Model:
     n = len(networks)
     branches = [
         Branch(network=network, preprocessing=preprocessing, scaling=of_one, weight=weight)
@@ -79,14 +104,11 @@ def export_model(
             networks,
             preprocessings,
             [scaling] * n if isinstance(scaling, str) else scaling,
-            [1 / n] * n if weights is None else weights,
+            weights,
             strict=True,
         )
     ]
-    model = raw_model(branches, names)
-    text = json.dumps(described, indent=2, allow_nan=False) + "\n"
-    write = {"keras": _write_keras, "savedmodel": _write_saved_model, "onnx": write_onnx}[form]
-    _write_both(lambda beside: write(model, beside), path, text)
+    return raw_model(branches, names)
 
 
 def _write_keras(model: keras.Model, path: Path) -> None:

@@ -60,7 +60,7 @@ def raw_model(branches: Sequence[Branch], names: Mapping[str, str]) -> keras.Mod
         feeds[f"column_{i}"] = outer[name]
     fed = _Fed(_read(folds, inner))
     answers = [_probabilities(branch, fed, i) for i, branch in enumerate(branches)]
-    mean = _weighted_mean(answers, [branch.weight for branch in branches])
+    mean = weighted_mean(answers, [branch.weight for branch in branches])
     encoder = keras.Model({x.name: x for x in inner.values()}, mean, name=ENCODER)
     return keras.Model(outer, encoder(feeds))
 
@@ -137,13 +137,17 @@ def _probabilities(branch: Branch, made: _Fed, number: int) -> Any:
     if len(inputs) > 1:
         codes = keras.Input((inputs["codes"].shape[1],), dtype="int32", name="codes")
         own = {"features": own, "codes": codes}
-    logits = keras.Model(own, network(own), name=f"fold_{number}")(fed)
+    return class_probabilities(keras.Model(own, network(own), name=f"fold_{number}")(fed))
+
+
+def class_probabilities(logits: Any) -> Any:
+    """Return the probabilities (n, K) that logits (n, 1), of two classes, or (n, K) stand for."""
     if logits.shape[1] > 1:
         return ops.softmax(logits, axis=1)
     return _joined([ops.sigmoid(ops.negative(logits)), ops.sigmoid(logits)])
 
 
-def _weighted_mean(answers: Sequence[Any], weights: Sequence[float]) -> Any:
+def weighted_mean(answers: Sequence[Any], weights: Sequence[float]) -> Any:
     """Return the sum of the answers, (n, K) each, times their weights."""
     if len(answers) == 1:
         return answers[0]

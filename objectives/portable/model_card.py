@@ -25,6 +25,11 @@ _FEED = (
     "the column's `order` of year, month and day; what cannot be read counts as empty. Python: "
     "keras.models.load_model(path)({input: tensorflow.constant(array), ...})."
 )
+_FEED_ARRAY = (
+    "The model takes an array of shape (rows, ...) float32, each row of the shape in `array`, as "
+    "the training file had it, and gives (rows, classes) float32: the probability of each of "
+    "`labels`, in their order. Python: keras.models.load_model(path)(array)."
+)
 
 
 def card_path(model_path: Path) -> Path:
@@ -93,7 +98,7 @@ def make_card(
         "target": card["target"],
         "labels": texts,
         **binary,
-        "feed": _FEED,
+        "feed": _FEED_ARRAY if "array" in card else _FEED,
         "folds": len(preprocessings),
         "columns": [
             {"name": column["name"], "input": names[column["name"]], **column} for column in columns

@@ -39,7 +39,7 @@ def write_onnx(model: Any, path: Path) -> None:
             f"{' and '.join(missing)} cannot be found. Run pip install 'dampen[onnx]'."
         )
     # Keras exports only what was called once.
-    model({tensor.name: np.zeros((1, 1), dtype=np.float32) for tensor in model.inputs})
+    model({tensor.name: np.zeros((1, *tensor.shape[1:]), np.float32) for tensor in model.inputs})
     try:
         _convert(model, path)
     except OSError:

@@ -23,6 +23,7 @@ from objectives.portable.remarks import Remarks
 from objectives.table.cells import first_no_number, texts
 from objectives.table.columns import categorical, name_columns
 from objectives.table.files import file_dialect, pieces, read_batches
+from objectives.table.npz import is_npz, numbered, read_features, say_shape
 
 BATCH = 16_384  # rows; what a model makes of one date takes some hundred numbers on the way
 
@@ -47,14 +48,14 @@ def predict_batches(
     batch_rows: int = BATCH,
     remarks: Remarks | None = None,
 ) -> Iterator[pd.DataFrame]:
-    """Score a table with an exported model, batch by batch in row order.
+    """Score a table or arrays with an exported model, batch by batch in row order.
 
     A file is read no further than the batch asked for. Columns that the model does not use are
     ignored; the target may be absent.
 
     Args:
         model_path: the .keras file, with its card beside it.
-        data: path of a CSV or Parquet file, or a DataFrame.
+        data: path of a CSV, Parquet or .npz file, or a DataFrame. Of an .npz file `x` is read.
         batch_rows: rows scored at once, at least 1.
         remarks: is told what is odd about the rows, batch by batch.
 
@@ -72,6 +73,8 @@ def predict_batches(
         raise ValueError(f"`batch_rows` must be an int of at least 1; got {batch_rows}.")
     scorer = _load(Path(model_path))
     remarks = Remarks() if remarks is None else remarks
+    if scorer.shape is not None:
+        return _score_arrays(scorer, _arrays(data, scorer.shape), batch_rows)
     batches = _batches(data, batch_rows, scorer.encoding, remarks)
     first = next(batches)
     check_columns(tuple(column.name for column in scorer.columns), first)
@@ -95,6 +98,7 @@ class _Scorer:
     labels: tuple[str, ...]
     expected: frozenset[str]  # columns that a table may have without a remark
     encoding: str | None  # of the file it was trained on
+    shape: tuple[int, ...] | None  # of a row, where it takes arrays
 
 
 def _load(path: Path) -> _Scorer:
@@ -115,7 +119,9 @@ def _load(path: Path) -> _Scorer:
         for column in card["columns"]
     )
     wanted = {tensor.name for tensor in model.inputs}, model.outputs[0].shape[-1]
-    if ({column.input for column in columns}, len(card["labels"])) != wanted:
+    array = card.get("array")
+    inputs = {column.input for column in columns} if array is None else {array["input"]}
+    if (inputs, len(card["labels"])) != wanted:
         raise ModelFileError(
             f"`{card_path(path)}` must be the card of `{path}`; it lists other columns or labels "
             "than the model's. Export the model again."
@@ -127,6 +133,7 @@ def _load(path: Path) -> _Scorer:
         labels=tuple(card["labels"]),
         expected=frozenset(expected),
         encoding=card.get("encoding"),
+        shape=None if array is None else tuple(array["shape"]),
     )
 
 
@@ -146,10 +153,46 @@ def _batches(
 ) -> Iterator[pd.DataFrame]:
     if isinstance(data, pd.DataFrame):
         return pieces(name_columns(data), batch_rows)
+    if is_npz(data):
+        x = read_features(Path(data))
+        if x.ndim != 2:
+            raise DataError(
+                f"the model was trained on a table; {Path(data).name} holds arrays of "
+                f"{say_shape(x.shape[1:])}. Give it a table with the model's columns."
+            )
+        return pieces(numbered(x), batch_rows)
     dialect = file_dialect(Path(data), likely=encoding)
     if dialect is not None and dialect.guessed:
         remarks.guessed = dialect.encoding
     return read_batches(Path(data), batch_rows=batch_rows, dialect=dialect)
+
+
+def _arrays(data: str | Path | pd.DataFrame, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Return the arrays to score, (n, *shape)."""
+    if isinstance(data, pd.DataFrame) or not is_npz(data):
+        raise DataError(
+            f"the model takes arrays of {say_shape(shape)}, so new rows come as `x` in an .npz "
+            "file; got a table. Save them with numpy.savez(..., x=...)."
+        )
+    x = read_features(Path(data))
+    if x.shape[1:] != shape:
+        raise DataError(
+            f"the model takes arrays of {say_shape(shape)} numbers a row; those of "
+            f"{Path(data).name} are {say_shape(x.shape[1:])}. Give it rows as it was trained on."
+        )
+    return x
+
+
+def _score_arrays(
+    scorer: _Scorer, x: npt.NDArray[np.float32], batch_rows: int
+) -> Iterator[pd.DataFrame]:
+    for start in range(0, max(1, len(x)), batch_rows):
+        block = x[start : start + batch_rows]
+        index = pd.RangeIndex(start, start + len(block))
+        probability = np.zeros((0, len(scorer.labels)), dtype=np.float32)
+        if len(block):
+            probability = keras.ops.convert_to_numpy(scorer.model(block, training=False))
+        yield _scored(scorer, probability, index)
 
 
 def _score_all(
@@ -169,11 +212,16 @@ def _score(scorer: _Scorer, frame: pd.DataFrame, row: int, remarks: Remarks) -> 
         inputs = {c.input: _input(c, frame[c.name], row, remarks) for c in scorer.columns}
         output = scorer.model(inputs, training=False)
         probability = keras.ops.convert_to_numpy(output)
+    return _scored(scorer, probability, frame.index)
+
+
+def _scored(scorer: _Scorer, probability: npt.NDArray[np.float32], index: pd.Index) -> pd.DataFrame:
+    """Return what is said of rows from their probabilities, (n, K)."""
     columns: dict[str, object] = {
         f"probability_{label}": probability[:, i] for i, label in enumerate(scorer.labels)
     }
     columns["label"] = _labels(scorer.labels, probability)
-    return pd.DataFrame(columns, index=frame.index)
+    return pd.DataFrame(columns, index=index)
 
 
 def _labels(labels: Sequence[str], probability: npt.NDArray[np.float32]) -> npt.NDArray[np.object_]:

@@ -25,6 +25,7 @@ from objectives.table.gathering import Batches, Gathered, Wanted, gather
 from objectives.table.identity import hash_content
 from objectives.table.inference import Asked, Cells, infer
 from objectives.table.naming import find_target, quoted
+from objectives.table.npz import X, Y, is_npz, numbered, read_digits, read_npz, say_shape
 from objectives.table.roles import NO_ROLES, Roles, named_columns
 from objectives.table.row_roles import read_groups, read_times, read_weights, time_order
 from objectives.table.schema import Column, Schema
@@ -32,7 +33,7 @@ from objectives.table.target import Target, read_target
 
 __all__ = ["BUILT_IN", "Table", "hash_content", "read_table"]
 
-BUILT_IN = ("breast-cancer",)
+BUILT_IN = ("breast-cancer", "digits")
 
 # Cells read at once: as text, some 100 MB.
 _BATCH_CELLS = 1_000_000
@@ -61,7 +62,8 @@ class Table:
         name: the built-in name, the file's without its suffixes, or "DataFrame".
         path: absolute path of the file; None for a built-in and a DataFrame.
         frame: (n_rows, n_used) the columns that `schema` uses, in file order: float64 where
-            numeric or datetime (days since 1970-01-01), a category of text otherwise.
+            numeric or datetime (days since 1970-01-01), a category of text otherwise. Of arrays
+            (n_rows, d) float32, the numbers of a row one after another.
         schema: every feature column in file order, the dropped ones too.
         target: name of the target column.
         labels: the K classes as text; (negative, positive) for two.
@@ -73,6 +75,8 @@ class Table:
         columns: names of all raw columns but the target.
         dropped_rows: rows left out because their target is missing.
         dialect: how a CSV file is written; None for any other table.
+        shape: of arrays, the shape of one row; `schema` then has one column, `x`, for them all.
+            None for a table.
     """
 
     name: str
@@ -89,6 +93,12 @@ class Table:
     columns: tuple[str, ...]
     dropped_rows: int
     dialect: Dialect | None = None
+    shape: tuple[int, ...] | None = None
+
+    def arrays(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return rows of arrays, (len(rows), *shape); a table has none."""
+        assert self.shape is not None
+        return self.frame.to_numpy()[rows].reshape(-1, *self.shape)
 
 
 def read_table(
@@ -97,15 +107,18 @@ def read_table(
     roles: Roles = NO_ROLES,
     *,
     watch: Callable[[int], None] | None = None,
+    raw: bool = False,
 ) -> Table:
     """Read a table and its target, in batches and never whole as text.
 
     Args:
-        data: a name in BUILT_IN, the path of a CSV or Parquet file, or a DataFrame.
+        data: a name in BUILT_IN, the path of a CSV, Parquet or .npz file, or a DataFrame.
         target: the target column; None takes the built-in's own, or the column called "target" in
-            any case.
+            any case. Of arrays it is `y`.
         roles: what is said about the columns; everything else is inferred.
         watch: called with the rows read so far, again and again while a table is read.
+        raw: whether rows of single numbers in an .npz file stay an array, fed as they are, instead
+            of becoming a table of numbers. What has more axes is an array anyway.
 
     Raises:
         DataError: the file cannot be read, has no such target or columns, a column does not fit
@@ -115,7 +128,8 @@ def read_table(
     if isinstance(data, pd.DataFrame):
         return _read_frame(name_columns(data), target, roles, "DataFrame", watch)
     if isinstance(data, str) and data in BUILT_IN:
-        return _breast_cancer(target, roles, watch)
+        made = {"breast-cancer": lambda: _breast_cancer(target, roles, watch)}
+        return made.get(data, lambda: _digits(target, roles))()
     if not isinstance(data, str | Path):
         raise DataError(
             "data must be a built-in name, a path or a pandas DataFrame; "
@@ -123,12 +137,14 @@ def read_table(
         )
     if not str(data).strip():
         raise DataError(
-            f"a table must be a CSV or Parquet file, or `{BUILT_IN[0]}`; got an empty name. "
+            f"a table must be a CSV, Parquet or .npz file, or `{BUILT_IN[0]}`; got an empty name. "
             "Give the path of a file."
         )
     path = Path(data)
     if isinstance(data, str) and not path.exists():
         _suggest_built_in(data)
+    if is_npz(path):
+        return _read_npz(path, target, roles, raw, watch)
     return _read_path(path, target, roles, watch)
 
 
@@ -172,6 +188,59 @@ def _breast_cancer(target: str | None, roles: Roles, watch: Callable[[int], None
     # scikit-learn counts benign as class 1: kept, so that its published figures compare.
     roles = replace(roles, positive=roles.positive or "benign")
     return _read_frame(name_columns(frame), target, roles, "breast-cancer", watch)
+
+
+def _digits(target: str | None, roles: Roles) -> Table:
+    x, y, sha256 = read_digits()
+    return replace(_arrays(x, y, target, roles, "digits"), sha256=sha256)
+
+
+def _read_npz(
+    path: Path,
+    target: str | None,
+    roles: Roles,
+    raw: bool,
+    watch: Callable[[int], None] | None,
+) -> Table:
+    x, y = read_npz(path)
+    if x.ndim > 2 or raw:
+        table = _arrays(x, y, target, roles, path.stem)
+    else:
+        frame = numbered(x)
+        said = {*roles.categorical, *roles.drop, roles.weight, roles.group, roles.time}
+        numeric = tuple(n for n in frame.columns if n not in said)
+        roles = replace(roles, numeric=numeric)
+        table = _read_frame(frame.assign(y=y), target or Y, roles, path.stem, watch)
+    return replace(table, path=str(path.resolve()), sha256=hash_file(path))
+
+
+def _arrays(
+    x: npt.NDArray[np.float32], y: pd.Series, target: str | None, roles: Roles, name: str
+) -> Table:
+    """Return the table of arrays, with neither path nor hash."""
+    if target not in (None, Y):
+        raise DataError(f"the target of arrays is `{Y}`; got {quoted(target)}. Leave --target out.")
+    if roles != Roles(positive=roles.positive):
+        raise DataError(
+            f"arrays have one column, `{X}`, that is fed as it is; only --positive can be said "
+            "beside it. Leave out what names other columns."
+        )
+    read = read_target(y, minimum=MIN_ROWS_PER_CLASS, positive=roles.positive)
+    shape = x.shape[1:]
+    why = f"{say_shape(shape)} numbers a row, fed as they are"
+    return Table(
+        name=name,
+        path=None,
+        frame=numbered(x[read.kept].reshape(int(read.kept.sum()), -1)),
+        schema=Schema(columns=(Column(name=X, kind="numeric", why=why),)),
+        target=Y,
+        labels=read.labels,
+        y=read.y,
+        sha256="",
+        columns=(X,),
+        dropped_rows=int(np.count_nonzero(~read.kept)),
+        shape=shape,
+    )
 
 
 def _suggest_built_in(data: str) -> None:

@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from objectives.features.preparation import Fold, Part
+from objectives.hyperparameters import UNSCALED
 from objectives.metrics import roc_auc
 from objectives.verdict.signs import Linear, stride
 
@@ -34,15 +35,18 @@ def linear_model(folds: Sequence[Fold]) -> Linear | None:
 
 
 def design_matrix(part: Part, rows: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return standardised features (n, F) and classes (n,) of at most so many rows.
+    """Return features (n, F) and classes (n,) of at most so many rows; arrays flat.
 
-    An embedded column stands as an indicator for each of its most frequent levels.
+    They are standardised, those of arrays as they are. An embedded column stands as an indicator
+    for each of its most frequent levels.
     """
     step = stride(len(part.y), rows)
     levels = np.arange(1, MAX_CODES + 1)
-    blocks = [np.asarray(part.x["standard"][::step], np.float64)]
+    x = part.x[UNSCALED] if UNSCALED in part.x else part.x["standard"]
+    x, y = x[::step], part.y[::step]
+    blocks = [np.asarray(x, np.float64).reshape(len(y), math.prod(x.shape[1:]))]
     blocks += [(column[:, None] == levels).astype(np.float64) for column in part.codes[::step].T]
-    return np.concatenate(blocks, axis=1), part.y[::step]
+    return np.concatenate(blocks, axis=1), y
 
 
 def _fit(fold: Fold) -> tuple[float, float]:
@@ -51,6 +55,10 @@ def _fit(fold: Fold) -> tuple[float, float]:
     x_validation, y_validation = design_matrix(fold.validation, MAX_ROWS)
     if len(np.unique(y)) <= max(1, *y, *y_validation):
         return math.nan, math.nan
+    if UNSCALED in fold.train.x:
+        center, scale = x.mean(axis=0), x.std(axis=0)
+        scale[scale == 0] = 1.0
+        x, x_validation = (x - center) / scale, (x_validation - center) / scale
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # as good a yardstick
         fitted = LogisticRegression(max_iter=200, tol=1e-3).fit(x, y)

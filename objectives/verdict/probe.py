@@ -53,6 +53,9 @@ class Probe:
         return float(f"{min(max(self.dies_at, SMALLEST), LARGEST):.1e}")
 
 
+UNPROBED = Probe(dies_at=None)  # of networks that are not this project's
+
+
 def probe_l1(prepared: Prepared) -> Probe:
     """Return the largest L1 strength that the training rows of the first fold are worth."""
     x, labels = design_matrix(prepared.folds[0].train, MAX_ROWS)

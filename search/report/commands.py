@@ -43,6 +43,8 @@ def _options(settings: Settings, trials: int, confirm: int) -> Iterator[tuple[st
     yield "--confirm", confirm
     if settings.timeout_seconds is not None:
         yield "--timeout", f"{settings.timeout_seconds:g}s"
+    if settings.objective is not None and settings.objective.source != settings.data.source:
+        yield "--objective", _file(settings.objective.source)
     spec = settings.spec()
     if spec.base != DEFAULT_SPACE:
         yield "--space", spec.base

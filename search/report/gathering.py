@@ -1,6 +1,6 @@
 """What a report is made of, read once from the database and the table: plain JSON values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def gather(
         answer=answer,
         figures=figures,
         trials=_trials(db, record),
-        space={name: _range(found) for name, found in settings.distributions().items()},
+        space={name: _range(found) for name, found in _distributions(db, record, settings)},
         columns=_columns(db, record, settings, data),
         lessons=_lessons(db, study),
         reproduce=launch_command(settings, trials=record.planned_trials, confirm=record.confirm),
@@ -80,6 +80,16 @@ def _trials(db: Database, record: StudyRecord) -> list[dict[str, Any]]:
         for trial in sorted(found, key=lambda trial: trial.number)
         if trial.state.is_finished()
     ]
+
+
+def _distributions(
+    db: Database, record: StudyRecord, settings: Settings
+) -> Sequence[tuple[str, BaseDistribution]]:
+    """Return what each parameter was drawn from; by an objective of a person's own, last."""
+    if settings.objective is None:
+        return list(settings.distributions().items())
+    trials = db.optuna.get_all_trials(record.study_id, deepcopy=False)
+    return list({n: each for trial in trials for n, each in trial.distributions.items()}.items())
 
 
 def _value(trial: FrozenTrial) -> float | None:

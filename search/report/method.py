@@ -11,8 +11,8 @@ from search.report.numbers import UNKNOWN, say_number
 from search.report.sentences import say_looks
 from search.report.tables import Table
 from search.space_file import spec_of
-from search.space_text import say_space
-from search.wording import say_labels
+from search.space_text import say_searched
+from search.wording import say_columns, say_labels
 
 _COLUMNS = 60  # listed at most
 _ROLES = {
@@ -77,7 +77,7 @@ def _say_choice(name: str, params: Mapping[str, Any]) -> str:
 def _data(found: Gathered) -> list[tuple[str, str]]:
     data = found.figures["data"]
     return [
-        ("table", f"{data['name']}, {data['rows']:,} rows, {len(data['columns']):,} columns"),
+        ("table", f"{data['name']}, {data['rows']:,} rows, {say_columns(data['columns'])}"),
         ("target", f"{say_labels(data['labels'])}, in column {data['target']}"),
         ("SHA-256", data["sha256"]),
         *_roles(_settings(found).get("roles") or {}),
@@ -118,7 +118,8 @@ def _search(found: Gathered) -> list[tuple[str, str]]:
         ("state", f"{figures['state']}: {counts or 'no trials'} of {figures['planned_trials']}"),
         ("verdicts", verdicts or "none yet"),
         ("time", f"{format_duration(figures['seconds'])} with {_workers(figures, settings)}"),
-        ("space", say_space(spec_of(settings))),
+        ("space", say_searched(settings)),
+        *_objective(settings),
         ("sampler", settings["sampler"]),
         ("pruner", settings["pruner"]),
         (
@@ -127,7 +128,7 @@ def _search(found: Gathered) -> list[tuple[str, str]]:
             "without a better validation ROC-AUC; the weights of the best epoch are kept",
         ),
         ("seed", str(figures["seed"])),
-        ("largest L1", _l1(settings, found.space)),
+        *_l1(settings, found.space),
     ]
 
 
@@ -136,7 +137,21 @@ def _workers(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     return f"{n} {'worker' if n == 1 else 'workers'}"
 
 
-def _l1(settings: Mapping[str, Any], space: Mapping[str, Mapping[str, Any]]) -> str:
+def _objective(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    objective = settings.get("objective")
+    if objective is None:
+        return []
+    return [("objective", f"{objective['source']}, SHA-256 {objective['sha256']}")]
+
+
+def _l1(
+    settings: Mapping[str, Any], space: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[str, str]]:
+    """Return where the search of L1 ended; nothing for an objective of a person's own."""
+    return [] if settings.get("objective") else [("largest L1", _largest_l1(settings, space))]
+
+
+def _largest_l1(settings: Mapping[str, Any], space: Mapping[str, Mapping[str, Any]]) -> str:
     bound, dies_at = settings.get("l1_bound"), settings.get("l1_dies_at")
     if bound is None or not isinstance(spec_of(settings).ranges["l1"], Interval):
         return "as the space says"

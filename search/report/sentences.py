@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.report.numbers import UNKNOWN, say_difference, say_interval, say_p, say_strength
-from search.wording import say_more
+from search.wording import say_more, say_network
 
 SIMPLER = ("logistic", "boosting")
 MODELS = {
@@ -30,6 +30,9 @@ class Key:
 def say_headline(answer: Mapping[str, Any]) -> str:
     """Return how much to regularise and whether a simpler model does as well, in a line."""
     network = answer["winner"]["network"]
+    if not network:  # a person's own
+        said = say_network(answer["winner"]["params"])
+        return f"{said[0].upper()}{said[1:]}{_say_simpler(answer)}"
     named = (("dropout", "dropout"), ("l1", "L1"), ("l2", "L2"))
     on = [f"{name} {say_strength(key, network[key])}" for key, name in named if network[key]]
     off = [name for key, name in named if not network[key]]
@@ -62,6 +65,11 @@ def _say_simpler(answer: Mapping[str, Any]) -> str:
 def say_advice(answer: Mapping[str, Any]) -> str:
     """Return what to do and what it does, in a sentence that a student understands."""
     network, models = answer["winner"]["network"], _models(answer)
+    if not network:  # a person's own
+        return (
+            f"Build the network with the parameters of trial {answer['winner']['trial']}; dampen "
+            "export writes it with the weights that were judged here."
+        )
     doing = []
     if network["dropout"]:
         doing.append(f"switch off a random {network['dropout']:.0%} of the units in every step")

@@ -1,6 +1,8 @@
 """Studies in a terminal: where they stand, their best trials, what mattered."""
 
+from collections.abc import Mapping
 from shlex import quote
+from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
@@ -9,8 +11,7 @@ from rich.text import Text
 
 from search.duration import format_duration
 from search.figures import StudyFigures, TrialFigures
-from search.space_file import spec_of
-from search.space_text import say_space
+from search.space_text import say_searched
 from search.terminal.characters import bar, shown
 from search.terminal.learning_curve import print_learning_curve
 from search.wording import say_labels, say_network, say_value
@@ -73,7 +74,7 @@ def _standing(figures: StudyFigures) -> dict[str, str]:
     said = {
         "data": f"{data['name']}, {data['rows']:,} rows; {data['target']}: "
         f"{say_labels(data['labels'])}",
-        "space": say_space(spec_of(figures.settings)),
+        "space": say_searched(figures.settings),
         "trials": f"{counts} of {figures.planned_trials} planned",
         "verdicts": ", ".join(f"{n} {verdict}" for verdict, n in figures.verdicts.items()),
         "time": f"{format_duration(figures.seconds)}, seed {figures.seed}",
@@ -97,23 +98,30 @@ def _print_best(console: Console, figures: StudyFigures) -> None:
     for heading in ("trial", "ROC-AUC", "F1"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("layers", overflow="fold")
-    for heading in ("dropout", "L1", "L2"):
+    own = any(not trial["network"] for trial in figures.top)  # a person's own networks
+    table.add_column("parameters" if own else "layers", overflow="fold")
+    for heading in () if own else ("dropout", "L1", "L2"):
         table.add_column(heading, justify="right", no_wrap=True)
     for trial in figures.top:
-        network = trial["network"]
         table.add_row(
             str(trial["number"]),
             shown(console, say_value(trial["value"], trial["standard_error"])),
             f"{trial['metrics']['f1']:.3f}",
             Text(trial["verdict"], style=_VERDICT_STYLES.get(trial["verdict"], "yellow")),
-            "-".join(map(str, network["widths"])),
-            _strength(network["dropout"], ".2f"),
-            _strength(network["l1"], ".1e"),
-            _strength(network["l2"], ".1e"),
+            *([Text(say_network(trial["params"]))] if own else _network(trial["network"])),
         )
     console.print(table)
     console.print(f"More of one: dampen show {quote(figures.study)} --trial N", markup=False)
+
+
+def _network(network: Mapping[str, Any]) -> list[str]:
+    """Return layers, dropout, L1 and L2 as a row of the table has them."""
+    return [
+        "-".join(map(str, network["widths"])),
+        _strength(network["dropout"], ".2f"),
+        _strength(network["l1"], ".1e"),
+        _strength(network["l2"], ".1e"),
+    ]
 
 
 def _strength(value: float, form: str) -> str:

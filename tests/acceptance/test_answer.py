@@ -25,9 +25,12 @@ from objectives.table.dataset import Table, read_table
 from search.answer import make_answer, stored_answer
 from search.coding import script
 from search.errors import TrialError
-from search.exporting import export, export_ensemble, trained_networks
+from search.exporting import export, export_ensemble
+from search.objective import open_objective
+from search.settings import Settings
 from search.space import hyperparameters
 from search.study import load, resume
+from search.trained import trained_networks
 from search.weights import WEIGHTS_FILE, unpack_logits
 from search.winner import ranked
 from storage.artifacts import find_artifact
@@ -187,12 +190,15 @@ def test_winner_is_what_is_exported_and_written_as_code(answered: Answered) -> N
 def test_ensemble_file_gives_the_weighted_mean_of_its_trials(answered: Answered) -> None:
     db, prepared = open_database(answered.url, create=False), answered.prepared
     (fold,) = prepared.folds
-    trials = db.optuna.get_all_trials(load_study(db, "rooks").study_id)
+    record = load_study(db, "rooks")
+    trials = db.optuna.get_all_trials(record.study_id)
+    objective = open_objective(Settings.from_json(record.settings), None)
     wanted: Any = 0.0
     for number, weight in answered.ensemble.items():
         chosen = hyperparameters(trials[number].params)
         file = find_artifact(db, trials[number]._trial_id, WEIGHTS_FILE)
-        (network,) = trained_networks(prepared, chosen, file)
+        task = objective.task(trials[number].params, prepared)
+        (network,) = trained_networks(task, prepared, file)
         logits = np.asarray(network(fold.validation.inputs(chosen.scaling), training=False))[:, 0]
         (stored,) = unpack_logits(file)
         assert np.abs(stored - logits).max() < 1e-3, "the stored logits are the network's"

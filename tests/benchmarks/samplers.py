@@ -42,11 +42,14 @@ SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
     "random": lambda seed: RandomSampler(seed=seed),
     "quasi-random": lambda seed: QMCSampler(seed=seed, warn_independent_sampling=False),
     "cmaes": lambda seed: CmaEsSampler(seed=seed, warn_independent_sampling=False),
-    "tpe": lambda seed: TPESampler(seed=seed),
-    "tpe, 20 first": lambda seed: TPESampler(seed=seed, n_startup_trials=20),
-    "tpe, 5 first": lambda seed: TPESampler(seed=seed, n_startup_trials=5),
-    "tpe, one by one": lambda seed: TPESampler(seed=seed, multivariate=False),
-    "tpe, 100 candidates": lambda seed: TPESampler(seed=seed, n_ei_candidates=100),
+    "tpe, joint": lambda seed: TPESampler(seed=seed),
+    "joint, 20 first": lambda seed: TPESampler(seed=seed, n_startup_trials=20),
+    "joint, 5 first": lambda seed: TPESampler(seed=seed, n_startup_trials=5),
+    "joint, 100 candidates": lambda seed: TPESampler(seed=seed, n_ei_candidates=100),
+    "tpe, one by one": lambda seed: _one_by_one(seed),
+    "one by one, 20 first": lambda seed: _one_by_one(seed, n_startup_trials=20),
+    "one by one, 5 first": lambda seed: _one_by_one(seed, n_startup_trials=5),
+    "one by one, 100 candidates": lambda seed: _one_by_one(seed, n_ei_candidates=100),
 }
 
 
@@ -67,6 +70,11 @@ def main() -> None:
             regrets[t, s] = best - np.mean(found, axis=0)
         print(f"{log.name}: {len(log.trials)} trials, fit {surrogate.fit:.2f}", flush=True)
     _print(names, regrets)
+
+
+def _one_by_one(seed: int, **settings: int) -> BaseSampler:
+    """Return TPE that looks at one parameter at a time; the number of "first" trials is random."""
+    return TPESampler(seed=seed, multivariate=False, **settings)
 
 
 def _best_of_random(log: Log, surrogate: Surrogate) -> float:

@@ -1,15 +1,16 @@
 """Three sentences for a verdict, and the largest strength that still learned is named."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from optuna.distributions import distribution_to_json
-from optuna.trial import TrialState
+from optuna.distributions import FloatDistribution, distribution_to_json
+from optuna.trial import TrialState, create_trial
 
-from search.advice import Judged
+from search.advice import Judged, advise
 from search.errors import TrialError
 from search.explaining import Explanation, explain
 from search.figures import count_verdicts
@@ -197,3 +198,34 @@ def test_judgement_of_an_older_release_is_told_without_its_evidence(told: Told) 
 def test_verdicts_are_counted_most_first() -> None:
     found = count_verdicts([{"verdict": v} for v in ("collapsed", "healthy", "healthy")] + [{}])
     assert list(found.items()) == [("healthy", 2), ("collapsed", 1)]
+
+
+def _own(number: int, verdict: str, **params: float) -> Judged:
+    """A trial of a person's own network, which draws what it likes."""
+    trial = create_trial(
+        params=params,
+        distributions={name: FloatDistribution(0, 1) for name in params},
+        value=0.8,
+    )
+    trial.number = number
+    return Judged(trial=trial, evaluation={"verdict": verdict, "diagnosis": {"penalty": "L1"}})
+
+
+@pytest.mark.parametrize(
+    ("one", "says"),
+    [
+        (_own(0, "healthy", rate=0.1), "Nothing needs changing."),
+        (_own(0, "collapsed", rate=0.1), "Lower L1 in the network, to a hundredth at first."),
+        (_own(0, "collapsed", l1=0.5), r"strength that still learned .* is 1\.0e-01 \(trial 1\)"),
+        (_own(0, "overfit", rate=0.1), r"trial 1 \(l1 0\.1, learning_rate 0\.01\) has no such gap"),
+        (_own(0, "underfit"), "Give it more freedom: less regularisation, a larger network"),
+        (_own(0, "diverged", learning_rate=0.5), r"that learned .* is 1\.0e-02 \(trial 1\)"),
+        (_own(0, "diverged", rate=0.5), "Lower the learning rate to a tenth"),
+        (_own(0, "unlucky"), "prefer a trial whose folds agree"),
+    ],
+)
+def test_advice_about_a_network_of_ones_own_names_what_is_known_of_it(
+    one: Judged, says: str
+) -> None:
+    learned = _own(1, "healthy", l1=0.1, learning_rate=0.01)
+    assert re.search(says, advise(one, [one, learned]))

@@ -14,9 +14,10 @@ from optuna.distributions import FloatDistribution
 import search.coding
 import search.exporting
 import search.study
-from search.errors import SettingError, StudyChangedError
+from search.errors import SettingError, StudyChangedError, TrialError
 from search.named_spaces import NAMED
 from search.ranges import Interval
+from search.report.commands import launch_command
 from search.settings import Settings
 from search.space_file import read_space
 from search.study import Study, launch, resume
@@ -124,7 +125,9 @@ def test_after_a_table_moved_export_and_code_take_it_from_where_it_lies(
     cards: list[Any] = []
     exporter = SimpleNamespace(export_model=lambda *_, card, **__: cards.append(card))
     monkeypatch.setitem(sys.modules, "objectives.portable.export", exporter)
-    figures = SimpleNamespace(metrics={}, standard_error=None, network={})
+    figures = SimpleNamespace(metrics={}, standard_error=None, network={"l1": 0.0})
+    task = SimpleNamespace(regime=SimpleNamespace(scaling="standard", class_weight="none"))
+    monkeypatch.setattr(search.exporting._Source, "tasks", lambda *_: [task])
     for module in (search.coding, search.exporting):
         monkeypatch.setattr(module, "complete_trial", lambda *_: trial)
     for name, value in (("trial_figures", figures), ("find_artifact", None)):
@@ -201,3 +204,91 @@ def test_where_the_search_of_l1_ends_is_said_where_it_is_searched(
     )
     _launch(_frame(), progress=True, space="quick")
     assert "L1" not in capsys.readouterr().err
+
+
+# An objective of one's own
+
+
+OBJECTIVE = "def suggest(trial):\n    return {}\n\n\ndef build(params, inputs):\n    return None\n"
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Texts of the objectives that are tried, by nobody: that takes a process of its own."""
+    texts: list[str] = []
+    monkeypatch.setattr(search.study, "check_objective", lambda file, *_: texts.append(file.text))
+    return texts
+
+
+def _images(n: int = 80) -> Path:
+    rng = np.random.default_rng(0)
+    np.savez("images.npz", x=rng.normal(size=(n, 4, 4)), y=["cat", "dog"] * (n // 2))
+    return Path("images.npz")
+
+
+def test_arrays_are_launched_with_an_objective_which_the_study_keeps(
+    started: list[Settings], tried: list[str]
+) -> None:
+    Path("my.py").write_text(OBJECTIVE)
+    with pytest.raises(SettingError, match=r"is an array of 4 x 4, .* say --objective FILE"):
+        _launch(_images())
+    assert _launch(_images(), objective="my.py").name == "images-1"
+    (settings,) = started
+    assert tried == [OBJECTIVE]
+    assert settings.objective is not None
+    assert settings.objective.source == str(Path("my.py").resolve())
+    assert (settings.objective.text, settings.space) == (OBJECTIVE, {})
+    assert (settings.data.target, settings.data.columns) == ("y", ("x",))
+    assert "--objective my.py" in launch_command(settings, trials=3, confirm=0)
+
+
+def test_digits_come_with_their_objective(started: list[Settings], tried: list[str]) -> None:
+    _launch("digits")
+    (settings,) = started
+    assert settings.objective is not None
+    assert settings.objective.source == "digits"
+    assert "--objective" not in launch_command(settings, trials=3, confirm=0)
+    for given in ({"space": "quick"}, {"fixed": {"l1": "off"}}):
+        with pytest.raises(SettingError, match="draws its own parameters; leave out --space"):
+            _launch("digits", **given)
+
+
+def test_rows_of_numbers_in_an_npz_file_are_searched_as_a_table(started: list[Settings]) -> None:
+    x = np.random.default_rng(0).normal(size=(80, 2))
+    np.savez("rows.npz", x=x, y=[0, 1] * 40)
+    study = _launch("rows.npz")
+    resume(study.name, progress=False)
+    assert (started[0].data.columns, started[0].objective) == (("x0", "x1"), None)
+    assert "width" in started[0].space
+
+
+def test_a_study_follows_a_changed_objective_only_where_it_is_named(
+    started: list[Settings], tried: list[str]
+) -> None:
+    Path("my.py").write_text(OBJECTIVE)
+    study = _launch(_frame(), objective="my.py")
+    assert resume(study.name, progress=False).name == study.name
+    Path("my.py").write_text(OBJECTIVE + "# changed\n")
+    with pytest.raises(StudyChangedError, match=r"launched with another my.py than"):
+        resume(study.name, progress=False)
+    resume(study.name, objective="my.py", progress=False)
+    resume(study.name, progress=False)
+    texts = [settings.objective.text for settings in started if settings.objective]
+    assert texts == [OBJECTIVE, OBJECTIVE, *[OBJECTIVE + "# changed\n"] * 2]
+    assert tried == [OBJECTIVE, OBJECTIVE + "# changed\n"]
+    with pytest.raises(TrialError, match=r"has an objective of its own, my\.py"):
+        search.coding.script(study.name)
+
+
+def test_an_objective_moved_to_another_machine_is_named_with_its_place(
+    started: list[Settings], tried: list[str]
+) -> None:
+    Path("my.py").write_text(OBJECTIVE)
+    study = _launch(_frame(), objective="my.py")
+    Path("my.py").rename("moved.py")
+    with pytest.raises(StudyChangedError, match="say with --objective where it lies"):
+        resume(study.name, progress=False)
+    resume(study.name, objective="moved.py", progress=False)
+    assert tried == [OBJECTIVE], "it has not changed"
+    with pytest.raises(SettingError, match="Leave --objective out"):
+        resume(_launch(_frame()).name, objective="moved.py", progress=False)

@@ -18,7 +18,18 @@ from search.cli import app
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 COMMANDS = (
-    *("", "inspect", "launch", "space", "resume", "worker", "studies", "show", "explain"),
+    *(
+        "",
+        "inspect",
+        "launch",
+        "space",
+        "objective",
+        "resume",
+        "worker",
+        "studies",
+        "show",
+        "explain",
+    ),
     *("report", "dashboard", "export", "predict", "code", "doctor", "backup", "delete"),
 )
 BLOCK = re.compile(r"^```text\n\$ dampen ((?:\w+ )?)--help\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -48,6 +48,13 @@ BETTER, ALIKE, WORSE = (
 )
 
 
+def test_a_network_of_ones_own_is_headed_by_its_parameters() -> None:
+    answer = _answer(network={}, logistic=(0.0, -0.1, 0.1, 0.5))
+    answer["winner"] |= {"trial": 7, "params": {"filters": 16, "dropout": 0.25}}
+    assert say_headline(answer) == "Filters 16, dropout 0.25; but logistic regression is as good"
+    assert "the parameters of trial 7" in say_advice(answer)
+
+
 @pytest.mark.parametrize(
     ("network", "compared", "headline"),
     [

@@ -33,6 +33,12 @@ def test_what_a_cocktail_adds_is_said_where_it_is_on() -> None:
     )
 
 
+def test_a_network_of_ones_own_is_said_by_its_parameters() -> None:
+    params = {"filters": 16, "dropout": 0.123456, "learning_rate": 1.2e-5, "kind": "conv"}
+    assert say_network(params) == "filters 16, dropout 0.123, learning_rate 1.2e-05, kind conv"
+    assert say_network({}) == "no parameters"
+
+
 def test_command_for_the_folders_own_storage_is_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
