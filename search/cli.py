@@ -193,6 +193,18 @@ def launch(
             help="A Python file with a network of your own: `dampen objective`.",
         ),
     ] = None,
+    warm_start: Annotated[
+        str | None,
+        typer.Option(metavar="STUDY", help="A study, of any data, whose best trials come first."),
+    ] = None,
+    portfolio: Annotated[
+        bool,
+        typer.Option("--portfolio/--no-portfolio", help="Try early what was good on other tables."),
+    ] = True,
+    stop_when_flat: Annotated[
+        bool,
+        typer.Option("--stop-when-flat", help="End when more trials would gain less than chance."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create a study and run it to its budget."""
@@ -224,6 +236,9 @@ def launch(
         space=space,
         fixed=read_assignments(assignments or ()),
         objective=objective,
+        warm_start=warm_start,
+        portfolio=portfolio,
+        stop_when_flat=stop_when_flat,
     )
     print_end(found, as_json=as_json)
 

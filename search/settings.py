@@ -77,6 +77,7 @@ class Settings:
     max_epochs: int
     patience: int  # epochs
     timeout_seconds: float | None  # of each launch or resume; None for no limit
+    stop_when_flat: bool = False
     workers: int
     versions: dict[str, str]
 

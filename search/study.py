@@ -26,10 +26,12 @@ from objectives.table.keeping import write_frame
 from objectives.table.npz import say_shape
 from objectives.table.roles import Roles
 from objectives.verdict.probe import UNPROBED, probe_l1
+from search.beginning import beginning
 from search.confirming import ConfirmingOrders, confirm_best
 from search.duration import parse_duration
 from search.errors import Interrupted, SettingError, StudyChangedError
 from search.figures import StudyFigures, TrialFigures, study_figures, trial_figures
+from search.flatness import StopWhenFlat
 from search.front import Page, both
 from search.inspecting import inspect, make_roles
 from search.named_spaces import DEFAULT_SPACE, SpaceSpec
@@ -52,7 +54,7 @@ from search.settings import (
     installed_versions,
     stored_space,
 )
-from search.space import first_trials, search_space
+from search.space import search_space
 from search.space_file import read_space, stored_spec
 from search.terminal.inspection import print_inspection, print_probe
 from search.worker_process import heartbeat_seconds
@@ -117,6 +119,9 @@ def launch(
     space: str | Path = DEFAULT_SPACE,
     fixed: Mapping[str, Any] | None = None,
     objective: str | Path | None = None,
+    warm_start: str | None = None,
+    portfolio: bool = True,
+    stop_when_flat: bool = False,
     progress: bool = True,
 ) -> Study:
     """Create a study and run it to its budget.
@@ -151,6 +156,10 @@ def launch(
             a value, which fixes it, "off", a list of values, or a dictionary with low and high.
         objective: a Python file that draws the parameters and builds the network, instead of a
             space (`search/objective_file.py`); of `digits` a convolutional one unless told.
+        warm_start: a study in the storage, of any data, whose best trials are tried first.
+        portfolio: whether what was good on other tables is tried early (`search/portfolio.py`).
+        stop_when_flat: whether to end when more trials would gain less than the best ones differ
+            by chance (`search/flatness.py`).
         progress: whether to show the table and the progress on standard error.
 
     Raises:
@@ -226,6 +235,7 @@ def launch(
             max_epochs=max_epochs,
             patience=patience,
             timeout_seconds=timeout_seconds,
+            stop_when_flat=stop_when_flat,
             workers=workers,
             versions=installed_versions(),
         )
@@ -235,7 +245,7 @@ def launch(
             name,
             settings=settings.to_json(),
             planned_trials=trials,
-            first_trials=first_trials(settings.distributions()) if file is None else (),
+            first_trials=beginning(db, settings, warm_start=warm_start, portfolio=portfolio),
             confirm=confirm,
         )
     if progress:
@@ -250,6 +260,7 @@ def launch(
         folder,
         workers=workers,
         seconds=timeout_seconds,
+        flat=stop_when_flat,
         progress=progress,
     )
 
@@ -274,7 +285,7 @@ def resume(
         objective: where its own objective lies now. Named here, it may have changed: new trials,
             and all that is trained again, follow it as it is.
         storage: as for `launch`.
-        trials: a raised budget, counting the trials already done.
+        trials: a raised budget, counting the trials already done; all of it is spent then.
         confirm: how many of the best trials are to be trained again, from now on; as at launch
             unless told.
         timeout: for this time only; as at launch unless told.
@@ -313,7 +324,15 @@ def resume(
     if confirm is not None:
         record = set_confirm(db, record.name, confirm)
     return _run(
-        db, record, settings, table, folder, workers=workers, seconds=seconds, progress=progress
+        db,
+        record,
+        settings,
+        table,
+        folder,
+        workers=workers,
+        seconds=seconds,
+        flat=settings.stop_when_flat and trials is None,  # who raises the budget wants it spent
+        progress=progress,
     )
 
 
@@ -349,6 +368,7 @@ def _run(
     *,
     workers: int,
     seconds: float | None,
+    flat: bool,
     progress: bool,
 ) -> Study:
     deadline = None if seconds is None else time.monotonic() + seconds
@@ -372,7 +392,10 @@ def _run(
             if warning := drive_warning(db.url):
                 shown.say(warning)
             db.patience.limit_seconds, db.patience.say = PATIENCE_SECONDS, shown.say
-            run_pool(db, orders, both(shown.watch, page.watch))
+            watch = both(shown.watch, page.watch)
+            if flat:
+                watch = both(watch, StopWhenFlat(db, record, folder, shown.say).watch)
+            run_pool(db, orders, watch)
             confirm_best(db, then, shown.say)
     except KeyboardInterrupt:
         raise Interrupted(record.name, db.url) from None

@@ -1,5 +1,6 @@
 """What a study begins with: what was good elsewhere, as its own space has it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,13 @@ from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
 from objectives.hyperparameters import Hyperparameters
+from search.beginning import WARM_TRIALS, beginning, warm_trials
 from search.errors import SettingError
 from search.named_spaces import COCKTAIL, QUICK, REGULARIZATION
+from search.objective_file import ObjectiveFile
 from search.portfolio import PORTFOLIO, of_table, portfolio_trials, relative
+from search.settings import DataIdentity, Settings, stored_space
 from search.space import Space, first_trials, hyperparameters, search_space
-from search.warm_start import WARM_TRIALS, warm_trials
 from storage.claims import claim_trial
 from storage.database import Database, open_database
 from storage.errors import StudyNotFoundError
@@ -50,6 +53,28 @@ def test_batch_sizes_go_by_their_place() -> None:
     said = relative({**params, "batch_size": 64}, SPACE)
     assert of_table(said, search_space(REGULARIZATION, 40_000))["batch_size"] == 512
     assert of_table(said, SPACE) == {**params, "batch_size": 64}
+
+
+SETTINGS = Settings(
+    data=DataIdentity(
+        source="rooks.csv",
+        name="rooks",
+        target="target",
+        labels=("no", "yes"),
+        columns=("a", "target"),
+        rows=300,
+        sha256="0" * 64,
+    ),
+    space=stored_space(SPACE),
+    seed=0,
+    sampler="tpe",
+    pruner="median",
+    max_epochs=10,
+    patience=5,
+    timeout_seconds=None,
+    workers=1,
+    versions={},
+)
 
 
 @pytest.fixture
@@ -91,7 +116,7 @@ def told(db: Database, name: str, values: list[float]) -> None:
 
 def test_the_best_of_another_study_come_first_and_best_first(db: Database) -> None:
     told(db, "rooks", [0.7, 0.9, 0.8, 0.6, 0.75, 0.65, 0.5])
-    found = warm_trials(db, "rooks", SPACE)
+    found = warm_trials(db, "rooks", SETTINGS)
     assert [params["learning_rate"] for params in found] == pytest.approx(
         [1e-3 * (1 + value) for value in (0.9, 0.8, 0.75, 0.7, 0.65)]
     )
@@ -101,6 +126,23 @@ def test_the_best_of_another_study_come_first_and_best_first(db: Database) -> No
 def test_warm_start_from_nothing_says_so(db: Database) -> None:
     create_study(db, "empty", settings={}, planned_trials=3)
     with pytest.raises(SettingError, match="`empty` has none yet"):
-        warm_trials(db, "empty", SPACE)
+        warm_trials(db, "empty", SETTINGS)
     with pytest.raises(StudyNotFoundError, match="empty"):
-        warm_trials(db, "nothing", SPACE)
+        warm_trials(db, "nothing", SETTINGS)
+
+
+def test_a_study_begins_with_the_plain_the_warm_and_the_portfolio_each_once(db: Database) -> None:
+    told(db, "rooks", [0.7, 0.9])
+    plain = first_trials(SPACE)
+    assert beginning(db, SETTINGS, warm_start=None, portfolio=False) == plain
+    found = beginning(db, SETTINGS, warm_start="rooks", portfolio=True)
+    warm = warm_trials(db, "rooks", SETTINGS)
+    assert found == [*plain, *warm, *portfolio_trials(SPACE)]
+    assert len({str(params) for params in found}) == len(found)
+
+
+def test_networks_and_own_objectives_do_not_warm_each_other(db: Database) -> None:
+    told(db, "rooks", [0.7])
+    file = ObjectiveFile(source="my.py", sha256="0", text="")
+    with pytest.raises(SettingError, match="belong to the networks of a space"):
+        warm_trials(db, "rooks", replace(SETTINGS, objective=file))
