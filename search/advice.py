@@ -11,7 +11,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from objectives.hyperparameters import Hyperparameters
-from search.space import hyperparameters, is_dense
+from search.spaces.space import hyperparameters, is_dense
 from search.wording import say_more, say_network
 
 LEARNED = ("healthy", "overfit")

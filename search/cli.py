@@ -209,7 +209,7 @@ def launch(
 ) -> None:
     """Create a study and run it to its budget."""
     from search import study as studies
-    from search.space_file import read_assignments
+    from search.spaces.space_file import read_assignments
 
     found = studies.launch(
         data,
@@ -253,8 +253,8 @@ def print_space(
     assignments: Assignments = None,
 ) -> None:
     """Print a search space as a TOML file to edit, for `dampen launch --space FILE`."""
-    from search.space_file import read_assignments, read_space
-    from search.space_text import space_toml
+    from search.spaces.space_file import read_assignments, read_space
+    from search.spaces.space_text import space_toml
 
     typer.echo(space_toml(read_space(space, read_assignments(assignments or ()))), nl=False)
 
@@ -269,7 +269,7 @@ def print_objective(
     storage: Storage = None,
 ) -> None:
     """Print an objective as a file to edit, for `dampen launch --objective FILE`."""
-    from search.objective_file import objective_text
+    from search.objective.objective_file import objective_text
 
     typer.echo(objective_text(source, storage), nl=False)
 
@@ -412,7 +412,7 @@ def show(
 
     db = open_database(storage, create=False)
     if pictures:
-        from search.picturing import picture_trial
+        from search.page.picturing import picture_trial
 
         typer.echo(picture_trial(db, study, trial), err=True)
     if trial is None:
@@ -471,7 +471,7 @@ def report(
     storage: Storage = None,
 ) -> None:
     """Write a study's answer, with pictures and how it was done, as one file to send on."""
-    from search.answer import make_answer
+    from search.answer.answer import make_answer
     from search.report.gathering import gather
     from search.report.making import choose_form, make_report, write_report
     from storage.database import open_database

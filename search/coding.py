@@ -20,8 +20,8 @@ from search.errors import TrialError
 from search.figures import complete_trial
 from search.sampling import trial_seed
 from search.settings import Settings
-from search.space import hyperparameters
-from search.study import prepared_folder, same_table
+from search.spaces.space import hyperparameters
+from search.study_table import prepared_folder, same_table
 from storage.database import open_database
 from storage.studies import load_study
 

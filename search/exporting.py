@@ -13,15 +13,15 @@ from optuna.trial import FrozenTrial
 
 from objectives.features.preparation import Prepared, load_prepared
 from objectives.quiet import load_tensorflow
-from search.ensembling import scored_trials, select
 from search.errors import TrialError
 from search.figures import complete_trial, network_of, trial_figures
-from search.objective_file import ObjectiveFile, same_objective
+from search.objective.objective_file import ObjectiveFile, same_objective
+from search.objective.task import Task
+from search.objective.trained import trained_networks
 from search.settings import Settings
-from search.study import prepared_folder, same_table
-from search.task import Task
-from search.trained import trained_networks
+from search.study_table import prepared_folder, same_table
 from search.weights import WEIGHTS_FILE
+from search.winner.ensembling import scored_trials, select
 from storage.artifacts import find_artifact
 from storage.database import Database, open_database
 from storage.studies import StudyRecord, load_study
@@ -40,7 +40,7 @@ class _Source:
 
     def tasks(self, trials: Sequence[FrozenTrial]) -> list[Task]:
         """Return what the trials trained; needs TensorFlow."""
-        from search.objective import open_objective
+        from search.objective.objective import open_objective
 
         objective = open_objective(self.settings, self.objective)
         return [objective.task(trial.params, self.prepared) for trial in trials]

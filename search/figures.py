@@ -16,8 +16,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import TrialError
 from search.settings import Settings
-from search.space import hyperparameters, is_dense
-from search.winner import Confirmed, Winner, choose_winner, confirmed_trials, ranked
+from search.spaces.space import hyperparameters, is_dense
+from search.winner.winner import Confirmed, Winner, choose_winner, confirmed_trials, ranked
 from storage.claims import read_owner
 from storage.confirmations import Confirmation, read_confirmations
 from storage.database import Database

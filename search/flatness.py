@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 from objectives.assessment.comparison import compare_roc_auc
 from objectives.assessment.intervals import LEVEL
 from objectives.features.preparation import Prepared, load_prepared
-from search.ensembling import Scored, score_of
-from search.winner import ranked
+from search.winner.ensembling import Scored, score_of
+from search.winner.winner import ranked
 from storage.database import Database
 from storage.evaluations import read_evaluations
 from storage.progress import StudySummary

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from objectives.quiet import quietly
 from search.errors import Interrupted
-from search.front import Page, both
-from search.objective_file import same_objective
+from search.objective.objective_file import same_objective
+from search.page.front import Page, both
 from search.progress import Progress
 from search.settings import Settings
-from search.study import Study, prepared_folder, same_table
+from search.study import Study
+from search.study_table import prepared_folder, same_table
 from search.worker_process import heartbeat_seconds, leave_on_signal, worker_environment
 from storage.database import open_database
 from storage.drive import drive_warning

@@ -20,7 +20,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import Trial
 
 from search.errors import SettingError
-from search.space import Space
+from search.spaces.space import Space
 
 SAMPLERS = ("tpe", "random", "gp", "cmaes")
 # The best of the four within 25 to 200 trials on mixed spaces, and it needs no further package
@@ -77,7 +77,10 @@ def draw(
     joint: Mapping[str, Any] = {}
     if not space.keys() <= known.keys():
         study.sampler.before_trial(study, trial)
-        joint_space = study.sampler.infer_relative_search_space(study, trial)
+        drawn = {name: each for name, each in space.items() if not each.single()}
+        joint_space = dict(sorted(drawn.items()))  # in Optuna's order
+        if not isinstance(study.sampler, optuna.samplers.TPESampler):  # which takes any space
+            joint_space = study.sampler.infer_relative_search_space(study, trial)
         joint = study.sampler.sample_relative(study, trial, joint_space)
     params: dict[str, Any] = {}
     for name, distribution in space.items():

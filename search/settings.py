@@ -14,12 +14,12 @@ from optuna.distributions import BaseDistribution, distribution_to_json, json_to
 
 from objectives.table.roles import Roles
 from search.errors import SettingError, StudyChangedError
-from search.named_spaces import DEFAULT_SPACE, SpaceSpec
-from search.objective_file import ObjectiveFile
+from search.objective.objective_file import ObjectiveFile
 from search.pruning import check_pruner
 from search.sampling import check_sampler
-from search.space import UNPROBED_L1_BOUND
-from search.space_file import spec_of
+from search.spaces.named_spaces import DEFAULT_SPACE, SpaceSpec
+from search.spaces.space import UNPROBED_L1_BOUND
+from search.spaces.space_file import spec_of
 
 if TYPE_CHECKING:
     from objectives.table.dataset import Table

@@ -4,39 +4,29 @@ The process that calls these never loads TensorFlow: it checks, splits and prepa
 writes what the study is to do into the database, and lets `search/pool.py` do it.
 """
 
-import hashlib
-import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
 
-from objectives.errors import DataError
-from objectives.features.preparation import Prepared, load_prepared, prepare_into
+from objectives.features.preparation import prepare_into
 from objectives.table.dataset import Table, read_table
-from objectives.table.keeping import write_frame
 from objectives.table.npz import say_shape
-from objectives.table.roles import Roles
 from objectives.verdict.probe import UNPROBED, probe_l1
-from search.beginning import beginning
-from search.confirming import ConfirmingOrders, confirm_best
 from search.duration import parse_duration
-from search.errors import Interrupted, SettingError, StudyChangedError
+from search.errors import Interrupted, SettingError
 from search.figures import StudyFigures, TrialFigures, study_figures, trial_figures
 from search.flatness import StopWhenFlat
-from search.front import Page, both
 from search.inspecting import inspect, make_roles
-from search.named_spaces import DEFAULT_SPACE, SpaceSpec
-from search.objective_file import BUILT_IN as OBJECTIVES
-from search.objective_file import check_objective, read_objective, same_objective
+from search.objective.objective_file import BUILT_IN as OBJECTIVES
+from search.objective.objective_file import check_objective, read_objective, same_objective
+from search.page.front import Page, both
 from search.pool import Orders, run_pool
 from search.progress import Progress
 from search.pruning import DEFAULT_PRUNER
@@ -49,14 +39,21 @@ from search.settings import (
     DataIdentity,
     Settings,
     check_choices,
-    check_same_data,
-    check_same_space,
     installed_versions,
-    stored_space,
 )
-from search.space import search_space
-from search.space_file import read_space, stored_spec
+from search.spaces.beginning import beginning
+from search.spaces.named_spaces import DEFAULT_SPACE
+from search.spaces.space_file import read_space, stored_spec
+from search.study_table import (
+    Data,
+    arrays_folder,
+    kept_table,
+    prepared_folder,
+    same_table,
+    table_space,
+)
 from search.terminal.inspection import print_inspection, print_probe
+from search.winner.confirming import ConfirmingOrders, confirm_best
 from search.worker_process import heartbeat_seconds
 from storage.database import Database, open_database
 from storage.drive import drive_warning
@@ -72,8 +69,6 @@ from storage.studies import (
     set_planned_trials,
     set_settings,
 )
-
-Data = str | Path | pd.DataFrame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,13 +146,13 @@ def launch(
         group: column whose equal rows stay on one side of every split.
         time: column to split by: the latest rows are the test rows.
         space: regularization, cocktail or quick, or the path of a space file
-            (`search/space_file.py`).
+            (`search/spaces/space_file.py`).
         fixed: what else is said of single parameters of the space, as a line of such a file would:
             a value, which fixes it, "off", a list of values, or a dictionary with low and high.
         objective: a Python file that draws the parameters and builds the network, instead of a
-            space (`search/objective_file.py`); of `digits` a convolutional one unless told.
+            space (`search/objective`); of `digits` a convolutional one unless told.
         warm_start: a study in the storage, of any data, whose best trials are tried first.
-        portfolio: whether what was good on other tables is tried early (`search/portfolio.py`).
+        portfolio: whether what was good on other tables is tried early.
         stop_when_flat: whether to end when more trials would gain less than the best ones differ
             by chance (`search/flatness.py`).
         progress: whether to show the table and the progress on standard error.
@@ -209,12 +204,12 @@ def launch(
             "no network is built in; say --objective FILE. `dampen objective` prints an example."
         )
     db = open_database(storage)
-    with _kept(data, found.table, db) as source:
+    with kept_table(data, found.table, db) as source:
         table = found.table
         if isinstance(data, pd.DataFrame):  # a file from here on, with the hash of a file
             table = replace(read_table(source, table.target, roles), name=table.name)
         identity = DataIdentity.of(table, source)
-        folder = _folder(db, identity, roles, table, folds=found.folds, seed=seed)
+        folder = arrays_folder(db, identity, roles, table, folds=found.folds, seed=seed)
         prepared = prepare_into(folder, table, seed, found.folds)
         if file is not None:
             check_objective(file, folder, seed)
@@ -224,7 +219,7 @@ def launch(
             roles=roles,
             folds=found.folds,
             objective=file,
-            space={} if file is not None else _space(spec, prepared, probe.bound),
+            space={} if file is not None else table_space(spec, prepared, probe.bound),
             space_name=spec.name,
             space_asked=stored_spec(spec),
             l1_bound=probe.bound,
@@ -409,100 +404,6 @@ def _check_free(storage: str | None, study: str) -> None:
     except StorageMissingError:
         return
     check_free(db, study)
-
-
-@contextmanager
-def _kept(data: Data, table: Table, db: Database) -> Iterator[str]:
-    """Give where a resume will find the data: a built-in's name or a file's absolute path.
-
-    A DataFrame is written beside the database, so that the study can go on without the notebook;
-    its file is removed again where the block fails.
-    """
-    if not isinstance(data, pd.DataFrame):
-        yield table.path or table.name
-        return
-    file = db.artifacts / "data" / f"{table.sha256[:16]}.parquet"
-    new = not file.exists()  # else another study's
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        write_frame(data, file)
-        yield str(file.resolve())
-    except BaseException:
-        if new:
-            file.unlink(missing_ok=True)
-        raise
-
-
-def _folder(
-    db: Database, data: DataIdentity, roles: Roles, table: Table, *, folds: int, seed: int
-) -> Path:
-    """Return where the prepared arrays lie: one folder for all that decides what is in them."""
-    decides = [data.sha256, data.target, asdict(roles), folds, seed, version("dampen")]
-    key = json.dumps(decides + ([table.shape] if table.shape is not None else []))
-    return db.artifacts / "prepared" / hashlib.sha256(key.encode()).hexdigest()[:16]
-
-
-def same_table(
-    db: Database, record: StudyRecord, settings: Settings, source: str | Path | None = None
-) -> Table:
-    """Read the study's table and check that it has not changed.
-
-    Args:
-        db: where the study is.
-        record: the study.
-        settings: what it was launched with.
-        source: where the data lie on this machine; where they lay at launch unless told.
-
-    Raises:
-        StudyChangedError: the table is gone, or another one.
-    """
-    then = settings.data
-    found = str(source) if source is not None else _where(db, then.source)
-    if found == then.source and Path(found).is_absolute() and not Path(found).exists():
-        raise StudyChangedError(
-            f"study `{record.name}` was launched on {found}, which is not there. "
-            "Put the file back, or say with --data where it lies on this machine."
-        )
-    table = read_table(found, then.target, settings.roles, raw=settings.objective is not None)
-    check_same_data(record.name, then, DataIdentity.of(table, found))
-    return table
-
-
-def prepared_folder(db: Database, record: StudyRecord, settings: Settings, table: Table) -> Path:
-    """Return the folder of the table's prepared arrays, which are made again where they are gone.
-
-    Raises:
-        StudyChangedError: they lead to another search space than the study's.
-    """
-    folds, seed = settings.folds, settings.seed
-    folder = _folder(db, settings.data, settings.roles, table, folds=folds, seed=seed)
-    try:
-        prepared = load_prepared(folder)
-    except DataError:  # missing or damaged
-        prepared = prepare_into(folder, table, seed, folds)
-    if settings.objective is None:
-        space = _space(settings.spec(), prepared, settings.l1_bound)
-        check_same_space(record.name, settings, space)
-    return folder
-
-
-def _space(spec: SpaceSpec, prepared: Prepared, l1_bound: float) -> dict[str, str]:
-    """Return the search space for the data, as it is stored."""
-    return stored_space(
-        search_space(
-            spec.ranges,
-            prepared.n_train,
-            scalings=prepared.scalings,
-            imbalanced=prepared.imbalanced,
-            l1_bound=l1_bound,
-        )
-    )
-
-
-def _where(db: Database, source: str) -> str:
-    """Return where the data lie: where they lay at launch, or beside a database that was moved."""
-    beside = db.artifacts / "data" / Path(source).name
-    return str(beside) if not Path(source).exists() and beside.exists() else source
 
 
 def _free_name(db: Database, data_name: str) -> str:

@@ -25,13 +25,13 @@ from objectives.verdict.diagnosis import diagnose
 from objectives.verdict.linear import linear_model
 from objectives.verdict.signs import Linear, Signs
 from objectives.weighting import weighted
-from search.curves import CURVE_FILE, curve_csv
 from search.evaluation import columns, evaluate_trial
-from search.noting import trial_note
+from search.objective.task import Objective, Task
+from search.page.curves import CURVE_FILE, curve_csv
+from search.page.noting import trial_note
 from search.pruning import make_pruner, rungs
 from search.sampling import make_sampler, trial_seed
 from search.settings import Settings
-from search.task import Objective, Task
 from search.weights import WEIGHTS_FILE, pack
 from storage.artifacts import save_artifact
 from storage.claims import Claim, requeue_trial

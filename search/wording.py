@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from search.space import hyperparameters, is_dense
+from search.spaces.space import hyperparameters, is_dense
 from storage.url import redact, resolve_url
 
 # The rest of a cocktail, said where it is on.

@@ -23,9 +23,9 @@ from objectives.network import Networks
 from objectives.programs import Programs
 from search.errors import SearchError, SearchFailedError
 from search.exits import EXIT_ALL_FAIL, EXIT_DONE, EXIT_INTERRUPTED, EXIT_STORAGE
-from search.noting import failure_note
-from search.objective import open_objective
-from search.objective_file import ObjectiveFile, line_of, same_objective
+from search.objective.objective import open_objective
+from search.objective.objective_file import ObjectiveFile, line_of, same_objective
+from search.page.noting import failure_note
 from search.settings import Settings
 from search.trial import Bench, run_trial
 from search.worker_process import heartbeat_seconds, leave_on_signal

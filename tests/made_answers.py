@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 from search.report.gathering import Gathered
-from search.space import hyperparameters
+from search.spaces.space import hyperparameters
 
 SPACE: dict[str, dict[str, Any]] = {
     "dropout": {"low": 0.0, "high": 0.6, "log": False},
@@ -50,7 +50,7 @@ def made_report(
 def made_answer(
     made: list[dict[str, Any]], best: dict[str, Any], labels: tuple[str, ...], name: str
 ) -> dict[str, Any]:
-    """Return an answer as `search/answer.py` makes it."""
+    """Return an answer as `search/answer/answer.py` makes it."""
     complete = [trial for trial in made if trial["state"] == "complete"]
     network = _network(best)
     strengths: dict[str, list[Any]] = {"dropout": [], "l1": [], "l2": []}

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from objectives.table.roles import Roles
-from search.named_spaces import DEFAULT_SPACE
 from search.settings import Settings
-from search.space_text import space_changes
+from search.spaces.named_spaces import DEFAULT_SPACE
+from search.spaces.space_text import space_changes
 
 
 def launch_command(settings: Settings, *, trials: int, confirm: int) -> str:

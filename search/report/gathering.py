@@ -14,7 +14,7 @@ from search.explaining import explain
 from search.figures import STATE_NAMES, study_figures
 from search.report.commands import launch_command
 from search.settings import Settings
-from search.study import same_table
+from search.study_table import same_table
 from search.wording import resume_command
 from storage.database import Database
 from storage.evaluations import read_evaluations
@@ -25,7 +25,7 @@ from storage.studies import StudyRecord, load_study
 class Gathered:
     """All that a report shows."""
 
-    answer: Mapping[str, Any]  # as `search/answer.py` makes it
+    answer: Mapping[str, Any]  # as `search/answer/answer.py` makes it
     figures: Mapping[str, Any]  # as `show --json` prints them
     trials: list[dict[str, Any]]  # by number: number, state, value, params, verdict
     space: Mapping[str, dict[str, Any]]  # parameter -> choices, or low, high and log
@@ -43,7 +43,7 @@ def gather(
     Args:
         db: where the study is.
         study: its name.
-        answer: what was found, as `search/answer.py` makes it.
+        answer: what was found, as `search/answer/answer.py` makes it.
         data: where its table lies now; where it lay at launch unless told.
 
     Raises:

@@ -3,7 +3,7 @@
 import re
 from importlib.metadata import version
 
-from search.markdown import code, escaped, table
+from search.page.markdown import code, escaped, table
 from search.report.commands import visible
 from search.report.gathering import Gathered
 from search.report.method import columns_table, facts, space_table

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search.duration import format_duration
-from search.ranges import Interval
 from search.report.gathering import Gathered
 from search.report.numbers import UNKNOWN, say_number
 from search.report.sentences import say_looks
 from search.report.tables import Table
-from search.space_file import spec_of
-from search.space_text import say_searched
+from search.spaces.ranges import Interval
+from search.spaces.space_file import spec_of
+from search.spaces.space_text import say_searched
 from search.wording import say_columns, say_labels
 
 _COLUMNS = 60  # listed at most

@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from search.named_spaces import SpaceSpec
-from search.ranges import Interval
+from search.spaces.named_spaces import SpaceSpec
+from search.spaces.ranges import Interval
 from search.wording import say_labels
 
 if TYPE_CHECKING:

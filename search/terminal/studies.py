@@ -11,7 +11,7 @@ from rich.text import Text
 
 from search.duration import format_duration
 from search.figures import StudyFigures, TrialFigures
-from search.space_text import say_searched
+from search.spaces.space_text import say_searched
 from search.terminal.characters import bar, shown
 from search.terminal.learning_curve import print_learning_curve
 from search.wording import say_labels, say_network, say_value

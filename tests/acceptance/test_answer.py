@@ -22,17 +22,17 @@ from objectives.features.preprocessing import Preprocessing
 from objectives.metrics import probabilities
 from objectives.portable.scoring import predict
 from objectives.table.dataset import Table, read_table
-from search.answer import make_answer, stored_answer
+from search.answer.answer import make_answer, stored_answer
 from search.coding import script
 from search.errors import TrialError
 from search.exporting import export, export_ensemble
-from search.objective import open_objective
+from search.objective.objective import open_objective
+from search.objective.trained import trained_networks
 from search.settings import Settings
-from search.space import hyperparameters
+from search.spaces.space import hyperparameters
 from search.study import load, resume
-from search.trained import trained_networks
 from search.weights import WEIGHTS_FILE, unpack_logits
-from search.winner import ranked
+from search.winner.winner import ranked
 from storage.artifacts import find_artifact
 from storage.database import Database, close, open_database
 from storage.errors import ArtifactError

@@ -27,7 +27,7 @@ from optuna.distributions import (
 from objectives.features.preparation import Prepared, load_prepared
 from objectives.hyperparameters import Hyperparameters
 from objectives.network import build_network
-from search.space import hyperparameters, regularization_space
+from search.spaces.space import hyperparameters, regularization_space
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ How to run, from the root of the repository:
 
     python tests/benchmarks/portfolio.py sqlite:///log.db
 
-How to read it. First the portfolio of all tables, as `search/portfolio.py` holds it. Then, for each
-budget, the regret in thousandths of ROC-AUC as in `samplers.py`, with and without the portfolio of
-the other tables, and the difference with its standard error over tables.
+How to read it. First the portfolio of all tables, as `search/spaces/portfolio.py` holds it. Then,
+for each budget, the regret in thousandths of ROC-AUC as in `samplers.py`, with and without the
+portfolio of the other tables, and the difference with its standard error over tables.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import RandomSampler, TPESampler
 from trial_log import Log, Params, Surrogate, read_log
 
-from search.portfolio import of_table, relative
+from search.spaces.portfolio import of_table, relative
 
 SIZE = 6
 BUDGETS = (10, 25, 50, 100)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, insert, select
 from storage_trial import Load, run_trial
 
 from search.settings import DataIdentity, Settings, stored_space
-from search.space import regularization_space
+from search.spaces.space import regularization_space
 from storage.claims import claim_trial
 from storage.database import Database, writing
 from storage.schema import (

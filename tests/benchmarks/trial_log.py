@@ -17,7 +17,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import cross_val_predict
 
 from search.settings import Settings
-from search.space import first_trials
+from search.spaces.space import first_trials
 from storage.database import Database, open_database
 from storage.evaluations import read_evaluations
 from storage.progress import list_studies

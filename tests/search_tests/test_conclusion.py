@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from search.conclusion import conclude
+from search.answer.conclusion import conclude
 
 ROC_AUC = {"value": 0.9123, "low": 0.88, "high": 0.94}
 

@@ -14,7 +14,7 @@ from search.advice import Judged, advise
 from search.errors import TrialError
 from search.explaining import Explanation, explain
 from search.figures import count_verdicts
-from search.space import first_trials, regularization_space
+from search.spaces.space import first_trials, regularization_space
 from storage.claims import claim_trial
 from storage.database import Database, close, open_database
 from storage.evaluations import finish_trial

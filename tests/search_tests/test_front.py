@@ -11,14 +11,14 @@ import pytest
 from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
-import search.front
-from search.curves import CURVE_FILE, curve_csv
+import search.page.front
 from search.errors import SettingError, TrialError
-from search.front import Page, both, renew
-from search.noting import failure_note, trial_note
-from search.picturing import CONFUSION, CURVE, ROC, draw, picture_trial
+from search.page.curves import CURVE_FILE, curve_csv
+from search.page.front import Page, both, renew
+from search.page.noting import failure_note, trial_note
+from search.page.picturing import CONFUSION, CURVE, ROC, draw, picture_trial
 from search.settings import DataIdentity, Settings
-from search.space import first_trials, regularization_space
+from search.spaces.space import first_trials, regularization_space
 from storage.answers import save_answer
 from storage.attachments import attached_files
 from storage.claims import claim_trial
@@ -140,7 +140,7 @@ def told(tmp_path: Path) -> Iterator[Told]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """The time that a page sees, in seconds."""
     now = [1000.0]
-    monkeypatch.setattr(search.front.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(search.page.front.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -191,7 +191,7 @@ def test_note_is_renewed_when_there_is_something_new_and_time_for_it(
         told.tell(0.8)
         _watch(page, told)
         assert "0 of 9" in told.note
-        clock[0] += search.front.SECONDS_BETWEEN_NOTES
+        clock[0] += search.page.front.SECONDS_BETWEEN_NOTES
         _watch(page, told)
         assert "1 of 9" in told.note
         told.tell(0.8)
@@ -207,13 +207,13 @@ def test_note_that_took_long_is_renewed_less_often(
 
     renewed: list[float] = []
     with Page(told.db, told.record) as page:
-        monkeypatch.setattr(search.front, "renew", slow)
+        monkeypatch.setattr(search.page.front, "renew", slow)
         for _ in range(1000):
             summary = summarise_study(told.db, told.record.name)
             finished = int(clock[0])
             page.watch(replace(summary, counts=replace(summary.counts, complete=finished)))
             clock[0] += 1.0
-    assert len(renewed) - 1 <= 1 + 1000 * search.front.SHARE_OF_NOTES / 2.0
+    assert len(renewed) - 1 <= 1 + 1000 * search.page.front.SHARE_OF_NOTES / 2.0
 
 
 def test_leader_has_pictures_when_there_is_time_for_them(told: Told, clock: list[float]) -> None:
@@ -221,7 +221,7 @@ def test_leader_has_pictures_when_there_is_time_for_them(told: Told, clock: list
     first = told.tell(0.8)
     _watch(page, told)
     assert told.pictures(first) == set()
-    clock[0] += search.front.SECONDS_OF_PICTURES / search.front.SHARE_OF_PICTURES
+    clock[0] += search.page.front.SECONDS_OF_PICTURES / search.page.front.SHARE_OF_PICTURES
     _watch(page, told)
     assert told.pictures(first) == {ROC, CONFUSION, CURVE}
     worse, better = told.tell(0.7), told.tell(0.9)
@@ -239,7 +239,7 @@ def test_search_goes_on_when_its_page_cannot_be_drawn(
     def fail(*rest: Any) -> None:
         raise RuntimeError("no fonts")
 
-    monkeypatch.setattr(search.front, "attach_pictures", fail)
+    monkeypatch.setattr(search.page.front, "attach_pictures", fail)
     said: list[str] = []
     page = Page(told.db, told.record, said.append)
     told.tell(0.8)

@@ -15,11 +15,12 @@ import search.coding
 import search.exporting
 import search.study
 from search.errors import SettingError, StudyChangedError, TrialError
-from search.named_spaces import NAMED
-from search.ranges import Interval
 from search.report.commands import launch_command
 from search.settings import Settings
-from search.space_file import read_space
+from search.spaces.named_spaces import NAMED
+from search.spaces.ranges import Interval
+from search.spaces.space import first_trials
+from search.spaces.space_file import read_space
 from search.study import Study, launch, resume
 from storage.errors import StudyExistsError
 
@@ -146,7 +147,7 @@ def test_after_a_table_moved_export_and_code_take_it_from_where_it_lies(
 
 
 def _default(settings: Settings) -> dict[str, Any]:
-    return search.study.first_trials(settings.distributions())[1]
+    return first_trials(settings.distributions())[1]
 
 
 def test_a_study_goes_on_without_the_space_file_that_it_was_launched_with(

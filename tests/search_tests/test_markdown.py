@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from search.markdown import code, escaped, table
+from search.page.markdown import code, escaped, table
 
 _PARSER = MarkdownIt("commonmark").enable("table")
 # How the dashboard finds addresses that are links without any markup (mdast-util-gfm).

@@ -17,11 +17,16 @@ from objectives.features.preparation import Prepared, prepare
 from objectives.programs import Programs
 from objectives.table.dataset import read_table
 from search.errors import SettingError, StudyChangedError, TrialError
-from search.objective_file import ObjectiveFile, objective_text, read_objective, same_objective
-from search.own_objective import OwnObjective, rehearse
+from search.objective.objective_file import (
+    ObjectiveFile,
+    objective_text,
+    read_objective,
+    same_objective,
+)
+from search.objective.own_objective import OwnObjective, rehearse
+from search.objective.trained import trained_networks
 from search.sampling import draw_by, make_sampler, trial_seed
 from search.settings import DataIdentity, Settings, installed_versions
-from search.trained import trained_networks
 from search.trial import Bench, run_trial
 from search.weights import WEIGHTS_FILE, unpack_logits
 from storage.artifacts import find_artifact

@@ -8,13 +8,13 @@ from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
 from objectives.hyperparameters import Hyperparameters
-from search.beginning import WARM_TRIALS, beginning, warm_trials
 from search.errors import SettingError
-from search.named_spaces import COCKTAIL, QUICK, REGULARIZATION
-from search.objective_file import ObjectiveFile
-from search.portfolio import PORTFOLIO, of_table, portfolio_trials, relative
+from search.objective.objective_file import ObjectiveFile
 from search.settings import DataIdentity, Settings, stored_space
-from search.space import Space, first_trials, hyperparameters, search_space
+from search.spaces.beginning import WARM_TRIALS, beginning, warm_trials
+from search.spaces.named_spaces import COCKTAIL, QUICK, REGULARIZATION
+from search.spaces.portfolio import PORTFOLIO, of_table, portfolio_trials, relative
+from search.spaces.space import Space, first_trials, hyperparameters, search_space
 from storage.claims import claim_trial
 from storage.database import Database, open_database
 from storage.errors import StudyNotFoundError

@@ -19,7 +19,7 @@ from search.report.making import choose_form, make_report, write_report
 from search.report.markdown_page import make_markdown
 from search.report.sentences import key_numbers, say_advice, say_headline, say_looks
 from search.settings import DataIdentity, Settings
-from search.space_file import read_assignments, read_space, stored_spec
+from search.spaces.space_file import read_assignments, read_space, stored_spec
 
 
 def _answer(*, network: dict[str, float], **compared: tuple[float, float, float, float]) -> Any:

@@ -8,10 +8,10 @@ import pytest
 from optuna.trial import TrialState
 
 from search.errors import SettingError
-from search.named_spaces import QUICK
 from search.sampling import SAMPLERS, check_sampler, draw, make_sampler, trial_seed
-from search.space import first_trials, regularization_space, search_space
-from search.space_file import read_space
+from search.spaces.named_spaces import QUICK
+from search.spaces.space import first_trials, regularization_space, search_space
+from search.spaces.space_file import read_space
 
 SPACE = regularization_space(300)
 HAS_TORCH = importlib.util.find_spec("torch") is not None

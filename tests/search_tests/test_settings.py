@@ -17,8 +17,8 @@ from search.settings import (
     installed_versions,
     stored_space,
 )
-from search.space import regularization_space
-from search.space_file import read_space
+from search.spaces.space import regularization_space
+from search.spaces.space_file import read_space
 
 DATA = DataIdentity(
     source="/data/credit.csv",

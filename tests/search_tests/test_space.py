@@ -10,16 +10,16 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from objectives.hyperparameters import Hyperparameters
 from search.errors import SettingError
-from search.named_spaces import COCKTAIL, NAMED, QUICK, REGULARIZATION
-from search.ranges import Choices, Interval
-from search.space import (
+from search.spaces.named_spaces import COCKTAIL, NAMED, QUICK, REGULARIZATION
+from search.spaces.ranges import Choices, Interval
+from search.spaces.space import (
     first_trials,
     hyperparameters,
     is_unregularised,
     regularization_space,
     search_space,
 )
-from search.space_file import read_space
+from search.spaces.space_file import read_space
 
 PLAIN: dict[str, Any] = first_trials(regularization_space(300))[0]
 

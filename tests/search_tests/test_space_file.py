@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 
 from search.cli import app
 from search.errors import SettingError
-from search.named_spaces import COCKTAIL, NAMED, QUICK, REGULARIZATION, SpaceSpec
-from search.parameters import PARAMETERS
-from search.ranges import OFF, Choices, FromTable, Interval
 from search.settings import Settings
-from search.space_file import read_assignments, read_space, spec_of, stored_spec
-from search.space_text import say_space, space_changes, space_toml
+from search.spaces.named_spaces import COCKTAIL, NAMED, QUICK, REGULARIZATION, SpaceSpec
+from search.spaces.parameters import PARAMETERS
+from search.spaces.ranges import OFF, Choices, FromTable, Interval
+from search.spaces.space_file import read_assignments, read_space, spec_of, stored_spec
+from search.spaces.space_text import say_space, space_changes, space_toml
 
 
 def _read(folder: Path, text: str | bytes) -> SpaceSpec:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.winner import Winner, choose_winner, confirmed_trials, ranked
+from search.winner.winner import Winner, choose_winner, confirmed_trials, ranked
 from storage.confirmations import REPEATS, Confirmation
 
 VALUES = st.lists(st.sampled_from([0.5, 0.7, 0.8, 0.85, 0.9, 1.0]), min_size=1, max_size=8)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from search.named_spaces import COCKTAIL
-from search.space import first_trials, regularization_space, search_space
+from search.spaces.named_spaces import COCKTAIL
+from search.spaces.space import first_trials, regularization_space, search_space
 from search.wording import resume_command, say_network
 from storage.url import resolve_url
 

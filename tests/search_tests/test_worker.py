@@ -10,7 +10,7 @@ from objectives.features.preparation import prepare, save_prepared
 from objectives.table.dataset import read_table
 from search.exits import EXIT_ALL_FAIL, EXIT_DONE
 from search.settings import DataIdentity, Settings, installed_versions, stored_space
-from search.space import regularization_space
+from search.spaces.space import regularization_space
 from storage.database import close, open_database
 from storage.progress import summarise_study
 from storage.studies import create_study

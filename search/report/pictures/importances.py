@@ -5,8 +5,8 @@ from operator import itemgetter
 
 from matplotlib.figure import Figure
 
-from search.parameters import is_regularisation
 from search.report.pictures.canvas import INK, NETWORK, SOFT, canvas, picture, plain
+from search.spaces.parameters import is_regularisation
 
 
 @picture

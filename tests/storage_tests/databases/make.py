@@ -23,7 +23,7 @@ PLANNED = 8
 LAUNCH = ("launch", "--study", "rooks", "--seed", "3", "--max-epochs", "6")
 WHOLE = ("launch", "--study", "pawns", "--trials", "3", "--max-epochs", "3", "--confirm", "1")
 ANSWER = """
-from search.answer import make_answer
+from search.answer.answer import make_answer
 from storage.database import open_database
 make_answer(open_database(create=False), "pawns")
 """

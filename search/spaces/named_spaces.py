@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from search.parameters import PARAMETERS
-from search.ranges import OFF, Choices, FromTable, Range, Ranges
+from search.spaces.parameters import PARAMETERS
+from search.spaces.ranges import OFF, Choices, FromTable, Range, Ranges
 
 COCKTAIL: Ranges = {name: parameter.usual for name, parameter in PARAMETERS.items()}
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from search.parameters import PARAMETERS, Parameter
-from search.ranges import OFF, Choices, FromTable, Interval, Range, Ranges, Value
-from search.toml_text import toml_value
+from search.spaces.parameters import PARAMETERS, Parameter
+from search.spaces.ranges import OFF, Choices, FromTable, Interval, Range, Ranges, Value
+from search.spaces.toml_text import toml_value
 
 _KEYS = ("low", "high", "log", "off")
 Complain = Callable[[str, str | None], None]  # a sentence, and the key of the table it is about

@@ -18,11 +18,11 @@ from objectives.assessment.intervals import Interval
 from objectives.assessment.roc_curve import mean_roc_curves
 from objectives.assessment.thresholds import choose_threshold, confusion_matrix
 from objectives.features.preparation import Prepared
-from search.conclusion import conclude
-from search.contenders import Contender, Contenders
+from search.answer.conclusion import conclude
+from search.answer.contenders import Contender, Contenders
 from search.figures import confirmed_json
-from search.space import is_dense
-from search.winner import Winner
+from search.spaces.space import is_dense
+from search.winner.winner import Winner
 
 Ints = NDArray[np.int64]
 

@@ -1,8 +1,8 @@
 """A person's own objective, run: the functions of the file that `objective_file.py` identifies.
 
 Whatever goes wrong in them becomes one sentence with the file and its line. As a program
-(`python -m search.own_objective SOURCE SHA256 FOLDER SEED`) this draws parameters and builds a
-network once, so that a mistake is met before a study is made.
+(`python -m search.objective.own_objective SOURCE SHA256 FOLDER SEED`) this draws parameters and
+builds a network once, so that a mistake is met before a study is made.
 """
 
 import re
@@ -26,11 +26,11 @@ from objectives.features.preparation import Prepared, load_prepared
 from objectives.hyperparameters import Inputs, Regime
 from objectives.optimizers import make_optimizer
 from search.errors import SearchError, SettingError
-from search.objective_file import ObjectiveFile, line_of, objective_path, read_objective
-from search.parameters import PARAMETERS
+from search.objective.objective_file import ObjectiveFile, line_of, objective_path, read_objective
+from search.objective.task import Stored, Task
 from search.sampling import draw_by
-from search.space import usual_batch_size
-from search.task import Stored, Task
+from search.spaces.parameters import PARAMETERS
+from search.spaces.space import usual_batch_size
 from storage.errors import IncompatibleParameterError
 
 REGIME = tuple(field.name for field in fields(Regime))  # names that mean something to training

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import SettingError
-from search.named_spaces import DEFAULT_SPACE, NAMED, SpaceSpec
-from search.parameters import PARAMETERS
-from search.space_entries import nearest_of, read_ranges, say_ranges, shown
+from search.spaces.named_spaces import DEFAULT_SPACE, NAMED, SpaceSpec
+from search.spaces.parameters import PARAMETERS
+from search.spaces.space_entries import nearest_of, read_ranges, say_ranges, shown
 
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")  # as tomllib ends
 

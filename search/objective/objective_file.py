@@ -144,7 +144,7 @@ def check_objective(file: ObjectiveFile, folder: Path, seed: int) -> None:
     """
     command = [
         # -P: a file called search.py in the current folder must not stand in for this package
-        *(sys.executable, "-P", "-m", "search.own_objective"),
+        *(sys.executable, "-P", "-m", "search.objective.own_objective"),
         *(file.source, file.sha256, str(folder), str(seed)),
     ]
     environment = {**os.environ, **training_environment()}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from objectives.features.preparation import Prepared
 from search.errors import TrialError
-from search.task import Task
+from search.objective.task import Task
 from search.weights import unpack, unpack_logits
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ from optuna.trial import FrozenTrial, TrialState
 from objectives.features.preparation import Prepared, load_prepared
 from search.errors import TrialError
 from search.figures import best_trial, confirmed_json, study_winner, winner_json
-from search.objective_file import ObjectiveFile, same_objective
+from search.objective.objective_file import ObjectiveFile, same_objective
 from search.settings import Settings
-from search.space import hyperparameters, is_dense, is_unregularised
-from search.study import prepared_folder, same_table
-from search.winner import Winner, confirmed_trials
+from search.spaces.space import hyperparameters, is_dense, is_unregularised
+from search.study_table import prepared_folder, same_table
+from search.winner.winner import Winner, confirmed_trials
 from storage.answers import StoredAnswer, read_answer, save_answer
 from storage.confirmations import read_confirmations
 from storage.database import Database
@@ -112,8 +112,8 @@ def _make(
     looks: int,
 ) -> dict[str, Any]:
     """Return the document, looking at the test rows."""
-    from search.contenders import find_contenders  # scikit-learn's models, and TensorFlow
-    from search.judging import judge
+    from search.answer.contenders import find_contenders  # scikit-learn's models, and TensorFlow
+    from search.answer.judging import judge
 
     settings = Settings.from_json(record.settings)
     table = same_table(db, record, settings, data)

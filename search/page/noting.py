@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from search.duration import format_duration
-from search.markdown import code, escaped, table
+from search.page.markdown import code, escaped, table
 from search.settings import Settings
-from search.space_text import say_searched
-from search.winner import Winner
+from search.spaces.space_text import say_searched
+from search.winner.winner import Winner
 from search.wording import resume_command, say_columns, say_labels, say_network, say_value
 from storage.progress import StudySummary
 

@@ -1,10 +1,10 @@
 """A process that trains leading trials again, one after another, as it is told.
 
-`confirming.py` starts it as `python -m search.confirming_worker STUDY REPEAT=FOLDER ...`, a folder
-of prepared data for each repeat, and writes a line for each retraining to its standard input: the
-trial's identifier, its number and the repeat. When that closes, what is running is dropped and the
-process leaves; nothing but a result in the database is ever missed. It counts as a worker of the
-study, so that nobody deletes the study meanwhile.
+`confirming.py` starts it as `python -m search.winner.confirming_worker STUDY REPEAT=FOLDER ...`, a
+folder of prepared data for each repeat, and writes a line for each retraining to its standard
+input: the trial's identifier, its number and the repeat. When that closes, what is running is
+dropped and the process leaves; nothing but a result in the database is ever missed. It counts as a
+worker of the study, so that nobody deletes the study meanwhile.
 """
 
 import os
@@ -21,14 +21,14 @@ from objectives.features.preparation import load_prepared
 from objectives.network import Networks
 from objectives.programs import Programs
 from objectives.training import Outcome
-from search.confirming import repeat_seed
 from search.exits import EXIT_ALL_FAIL, EXIT_DONE, EXIT_STORAGE
-from search.objective import open_objective
-from search.objective_file import same_objective
+from search.objective.objective import open_objective
+from search.objective.objective_file import same_objective
 from search.pool import SECONDS_BETWEEN_LOOKS
 from search.sampling import trial_seed
 from search.settings import Settings
 from search.trial import Bench, make_training
+from search.winner.confirming import repeat_seed
 from search.worker import beat_until, leave, say
 from search.worker_process import heartbeat_seconds, leave_on_signal
 from storage.confirmations import Retraining, record_confirmation

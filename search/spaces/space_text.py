@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from search.named_spaces import NAMED, SpaceSpec
-from search.parameters import PARAMETERS, Parameter
-from search.ranges import FromTable, Interval
-from search.space_entries import say_range, say_ranges
-from search.space_file import spec_of
-from search.toml_text import toml_value
+from search.spaces.named_spaces import NAMED, SpaceSpec
+from search.spaces.parameters import PARAMETERS, Parameter
+from search.spaces.ranges import FromTable, Interval
+from search.spaces.space_entries import say_range, say_ranges
+from search.spaces.space_file import spec_of
+from search.spaces.toml_text import toml_value
 
 _HEAD = """\
 # The search space `{name}`. Save it, edit it, and type: dampen launch DATA --space FILE

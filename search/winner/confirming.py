@@ -27,7 +27,7 @@ from search.figures import study_winner
 from search.pool import MAX_CRASHES, SECONDS_BETWEEN_LOOKS, again_if_away
 from search.sampling import trial_seed
 from search.settings import Settings
-from search.winner import Winner
+from search.winner.winner import Winner
 from search.worker_process import Started, last_words, start_worker, stop_workers
 from storage.confirmations import REPEATS, Retraining, read_confirmations, unconfirmed
 from storage.database import Database
@@ -168,7 +168,7 @@ class _Group:
         self._orders = orders
         self._command = [
             # -P: a file called search.py in the current folder must not stand in for this package
-            *(sys.executable, "-P", "-m", "search.confirming_worker", orders.record.name),
+            *(sys.executable, "-P", "-m", "search.winner.confirming_worker", orders.record.name),
             *(f"{repeat}={folder}" for repeat, folder in folders.items()),
         ]
         self._in_hand: dict[Started, Retraining] = {}

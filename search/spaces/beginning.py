@@ -10,10 +10,10 @@ from typing import Any
 from optuna.trial import TrialState
 
 from search.errors import SettingError
-from search.portfolio import portfolio_trials
 from search.settings import Settings
-from search.space import first_trials, is_dense, nearest
-from search.winner import ranked
+from search.spaces.portfolio import portfolio_trials
+from search.spaces.space import first_trials, is_dense, nearest
+from search.winner.winner import ranked
 from storage.database import Database
 from storage.studies import load_study
 

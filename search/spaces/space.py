@@ -18,9 +18,9 @@ from optuna.distributions import (
 
 from objectives.hyperparameters import CLASS_WEIGHTS, SCALINGS, Hyperparameters
 from search.errors import SettingError
-from search.named_spaces import REGULARIZATION
-from search.parameters import PARAMETERS
-from search.ranges import Choices, FromTable, Interval, Range, Ranges, Value
+from search.spaces.named_spaces import REGULARIZATION
+from search.spaces.parameters import PARAMETERS
+from search.spaces.ranges import Choices, FromTable, Interval, Range, Ranges, Value
 
 Space = Mapping[str, BaseDistribution]
 

@@ -23,11 +23,11 @@ from types import TracebackType
 from optuna.trial import FrozenTrial, TrialState
 
 from search.figures import N_TOP, study_winner
-from search.noting import Leader, study_note
-from search.picturing import attach_pictures, has_pictures
-from search.plots import curves_figure, roc_figure
+from search.page.noting import Leader, study_note
+from search.page.picturing import attach_pictures, has_pictures
+from search.page.plots import curves_figure, roc_figure
 from search.settings import Settings
-from search.winner import ranked
+from search.winner.winner import ranked
 from storage.answers import read_answer
 from storage.database import Database
 from storage.errors import ArtifactError, StorageError

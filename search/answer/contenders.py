@@ -27,12 +27,18 @@ from objectives.metrics import probabilities
 from objectives.quiet import load_tensorflow
 from objectives.table.dataset import Table
 from objectives.verdict.signs import share_of_small
-from search.ensembling import Selection, auc_of_probabilities, score_of, scored_trials, select
-from search.objective_file import ObjectiveFile
+from search.objective.objective_file import ObjectiveFile
+from search.objective.task import Objective
+from search.objective.trained import trained_networks
 from search.settings import Settings
-from search.task import Objective
-from search.trained import trained_networks
 from search.weights import WEIGHTS_FILE
+from search.winner.ensembling import (
+    Selection,
+    auc_of_probabilities,
+    score_of,
+    scored_trials,
+    select,
+)
 from storage.artifacts import find_artifact
 from storage.database import Database
 from storage.errors import ArtifactError
@@ -92,7 +98,7 @@ def find_contenders(
     selection = select(scored_trials(db, record, prepared), prepared)
     load_tensorflow()
     from objectives.network import Networks
-    from search.objective import open_objective
+    from search.objective.objective import open_objective
 
     opened = open_objective(Settings.from_json(record.settings), objective, Networks())
     scorer = _Scorer(db=db, table=table, prepared=prepared, objective=opened)

@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution
 
-from search.space import Space, nearest
+from search.spaces.space import Space, nearest
 
 _BATCH = "batch_size"
 

@@ -18,7 +18,7 @@ from objectives.hyperparameters import (
     SCALINGS,
     SCHEDULES,
 )
-from search.ranges import Choices, FromTable, Interval, Limits, Range, Value
+from search.spaces.ranges import Choices, FromTable, Interval, Limits, Range, Value
 
 _STRENGTH = Limits(least=0, most=10, above=True)
 _NORM = Limits(least=0, most=1000, above=True)

@@ -19,7 +19,7 @@ from objectives.assessment.ensemble import KEPT, greedy_ensemble
 from objectives.features.preparation import Prepared
 from objectives.metrics import one_vs_rest, probabilities, roc_auc
 from search.weights import WEIGHTS_FILE, unpack_logits
-from search.winner import ranked
+from search.winner.winner import ranked
 from storage.artifacts import find_artifact
 from storage.database import Database
 from storage.errors import ArtifactError

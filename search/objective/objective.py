@@ -9,12 +9,12 @@ import optuna
 from objectives.features.preparation import Prepared
 from objectives.network import Networks, build_network
 from objectives.optimizers import make_optimizer
-from search.objective_file import ObjectiveFile
-from search.own_objective import OwnObjective
+from search.objective.objective_file import ObjectiveFile
+from search.objective.own_objective import OwnObjective
+from search.objective.task import Objective, Stored, Task
 from search.sampling import draw
 from search.settings import Settings
-from search.space import Space, hyperparameters
-from search.task import Objective, Stored, Task
+from search.spaces.space import Space, hyperparameters
 
 
 def open_objective(
