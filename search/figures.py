@@ -26,6 +26,7 @@ from storage.progress import StudySummary, WorkerSummary, summarise_study, summa
 from storage.studies import StudyRecord, load_study
 from storage.url import redact
 
+ENDED_EARLY = "ended_early"  # attribute of a study, in words
 METRIC = "validation_roc_auc"
 N_TOP = 5
 _CONFIRMED = ("values", "mean", "standard_error")  # what the winner says of itself
@@ -78,6 +79,7 @@ class StudyFigures:
     direction: str
     seed: int
     planned_trials: int
+    ended_early: str | None  # why it ended before its budget (`flatness.py`)
     trials: dict[str, int]  # counts by state
     verdicts: dict[str, int]  # counts of the trials that ended complete or pruned; most first
     best: dict[str, Any] | None  # number, value, params, network, metrics
@@ -125,6 +127,7 @@ def study_figures(db: Database, name: str) -> StudyFigures:
         confirmed=tuple(confirmed_json(each) for each in confirmed_trials(complete, confirmations)),
         top=top,
         importances=_importances(study, len(complete)),
+        ended_early=study.user_attrs.get(ENDED_EARLY) if summary.state == "finished" else None,
         seconds=busy_seconds((t.datetime_start, t.datetime_complete) for t in trials),
         workers=tuple(_worker_json(each) for each in summarise_workers(db, record.study_id)),
         data=asdict(settings.data),

@@ -17,14 +17,13 @@ from optuna.trial import FrozenTrial, TrialState
 from objectives.assessment.comparison import compare_roc_auc
 from objectives.assessment.intervals import LEVEL
 from objectives.features.preparation import Prepared, load_prepared
+from search.figures import ENDED_EARLY
 from search.winner.ensembling import Scored, score_of
 from search.winner.winner import ranked
 from storage.database import Database
 from storage.evaluations import read_evaluations
 from storage.progress import StudySummary
 from storage.studies import StudyRecord, set_planned_trials
-
-STOPPED = "stopped_when_flat"  # attribute of a study: why it ended before its budget
 
 LEAST = 30  # finished trials, before which no study is judged
 RECENT = 20  # finished trials that say what the next ones will be like
@@ -106,7 +105,7 @@ class StopWhenFlat:
             f"less than {max(found.gain, 1e-5):.1g} of ROC-AUC, and the best ones differ by "
             f"{found.noise:.1g} by chance"
         )
-        self._db.optuna.set_study_user_attr(self._record.study_id, STOPPED, why)
+        self._db.optuna.set_study_user_attr(self._record.study_id, ENDED_EARLY, why)
         self._say(f"{why}; `dampen resume {name} --trials {planned}` goes on")
 
 

@@ -72,6 +72,7 @@ def _standing(figures: StudyFigures) -> dict[str, str]:
     data, winner = figures.data, figures.winner
     counts = ", ".join(f"{n} {state}" for state, n in figures.trials.items() if n) or "none yet"
     said = {
+        **({"ended": figures.ended_early} if figures.ended_early else {}),
         "data": f"{data['name']}, {data['rows']:,} rows; {data['target']}: "
         f"{say_labels(data['labels'])}",
         "space": say_searched(figures.settings),

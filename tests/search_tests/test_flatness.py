@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from search import flatness
-from search.flatness import AHEAD, BETWEEN, LEAST, STOPPED, Outlook, StopWhenFlat, expected_gain
+from search.figures import ENDED_EARLY
+from search.flatness import AHEAD, BETWEEN, LEAST, Outlook, StopWhenFlat, expected_gain
 from storage.database import Database, open_database
 from storage.progress import StudySummary, TrialCounts, summarise_study
 from storage.studies import StudyRecord, create_study, load_study
@@ -67,7 +68,7 @@ def test_study_ends_once_a_gain_would_be_lost_in_the_noise(
     watcher.watch(seen(study, db, LEAST - 1))
     assert load_study(db, "rooks").planned_trials == 200
     watcher.watch(seen(study, db, LEAST, running=2))
-    reason = db.optuna.get_study_user_attrs(study.study_id).get(STOPPED)
+    reason = db.optuna.get_study_user_attrs(study.study_id).get(ENDED_EARLY)
     if gain > 0.002:
         assert load_study(db, "rooks").planned_trials == 200
         assert (said, reason) == ([], None)

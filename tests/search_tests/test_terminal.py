@@ -92,6 +92,7 @@ def _trial(**changes: Any) -> TrialFigures:
 
 def _study(**changes: Any) -> StudyFigures:
     found = StudyFigures(
+        ended_early=None,
         study="a study",
         state="finished",
         metric="",
