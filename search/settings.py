@@ -78,6 +78,7 @@ class Settings:
     patience: int  # epochs
     timeout_seconds: float | None  # of each launch or resume; None for no limit
     stop_when_flat: bool = False
+    first_trials: list[dict[str, Any]] = field(default_factory=list)  # `spaces/beginning.py`
     workers: int
     versions: dict[str, str]
 

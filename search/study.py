@@ -234,13 +234,15 @@ def launch(
             workers=workers,
             versions=installed_versions(),
         )
+        first = beginning(db, settings, warm_start=warm_start, portfolio=portfolio)
+        settings = replace(settings, first_trials=first)
         name = study if study is not None else _free_name(db, table.name)
         record = create_study(
             db,
             name,
             settings=settings.to_json(),
             planned_trials=trials,
-            first_trials=beginning(db, settings, warm_start=warm_start, portfolio=portfolio),
+            first_trials=first,
             confirm=confirm,
         )
     if progress:
@@ -315,7 +317,7 @@ def resume(
         settings = _with_objective(settings, objective, folder, shown=progress)
         record = set_settings(db, record.name, settings.to_json())
     if trials is not None:
-        record = set_planned_trials(db, record.name, trials)
+        record = set_planned_trials(db, record.name, trials, first_trials=settings.first_trials)
     if confirm is not None:
         record = set_confirm(db, record.name, confirm)
     return _run(

@@ -12,7 +12,7 @@ from typing import Any
 
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.database import Database, reading, writing
@@ -97,16 +97,30 @@ def load_study(db: Database, name: str) -> StudyRecord:
     return _record(row)
 
 
-def set_planned_trials(db: Database, name: str, planned_trials: int) -> StudyRecord:
-    """Changes a study's budget, counted in trials from its beginning, at least 1."""
+def set_planned_trials(
+    db: Database,
+    name: str,
+    planned_trials: int,
+    *,
+    first_trials: Sequence[Mapping[str, Any]] = (),
+) -> StudyRecord:
+    """Changes a study's budget, counted in trials from its beginning, at least 1.
+
+    Args:
+        first_trials: as the study was made with: those that it had no room for until now, wait.
+    """
     _check_budget(planned_trials)
     record = load_study(db, name)
     with writing(db) as connection:
-        connection.execute(
+        connection.execute(  # first, so that nobody claims a trial meanwhile
             update(own_studies)
             .where(own_studies.c.study_id == record.study_id)
             .values(planned_trials=planned_trials)
         )
+        of_study = trials.c.study_id == record.study_id
+        there = connection.execute(select(func.count()).where(of_study)).scalar_one()
+        for number in range(there, min(planned_trials, len(first_trials))):
+            _enqueue(connection, record.study_id, number, first_trials[number])
     return load_study(db, name)
 
 

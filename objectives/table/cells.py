@@ -27,7 +27,9 @@ def texts(series: pd.Series) -> Any:
     """Return the cells as text: an Arrow array of (n_rows,) large_string, null where missing."""
     if series.dtype == object or isinstance(series.dtype, pd.StringDtype):
         try:
-            return one_array(pa.array(series, type=pa.large_string(), from_pandas=True))
+            return without_nuls(
+                one_array(pa.array(series, type=pa.large_string(), from_pandas=True))
+            )
         except (pa.ArrowException, UnicodeError):
             pass  # mixed objects, or lone surrogates: cell by cell
         present = series.notna().to_numpy()
@@ -39,21 +41,26 @@ def texts(series: pd.Series) -> Any:
     return pa.DictionaryArray.from_arrays(indices, different).dictionary_decode()
 
 
+def without_nuls(cells: Any) -> Any:
+    """Return the cells without NULs behind them, which strings of numpy and Keras do not keep."""
+    return pc.utf8_rtrim(cells, characters="\x00")
+
+
 def one_array(array: Any) -> Any:
     """Return an Arrow array or chunked array as one array."""
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
 def cell_text(value: object) -> str:
-    """Return one cell as text; whole floats lose their ".0"."""
+    """Return one cell as text; whole floats lose their ".0", texts NULs behind them."""
     if isinstance(value, str) and value.isascii():
-        return value
+        return value.rstrip("\x00")
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return value.decode("utf-8", "replace").rstrip("\x00")
     # Lone surrogates survive in Python strings but in no file and no TensorFlow tensor.
-    return str(value).encode("utf-8", "replace").decode("utf-8")
+    return str(value).encode("utf-8", "replace").decode("utf-8").rstrip("\x00")
 
 
 def level_text(value: object) -> str:

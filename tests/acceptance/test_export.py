@@ -107,6 +107,7 @@ def test_named_trial_is_exported_with_its_own_metrics(scored: Scored) -> None:
     assert card["validation"]["roc_auc"] == scored.folder.trials()[NAMED].value
 
 
+@pytest.mark.slow
 def test_refusals_say_why_and_write_nothing(mixed: "Folder", tmp_path: Path) -> None:
     folder = mixed.copy(tmp_path / "copy")
     folder.query("UPDATE trials SET state = 'PRUNED' WHERE number = 1")

@@ -146,6 +146,7 @@ DATES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(st.tuples(st.floats(), CELLS, CELLS, DATES, DATES), min_size=1, max_size=20))
 def test_odd_cells_score_as_in_training(

@@ -565,6 +565,7 @@ def printed(
     return {name: stdout for name, (stdout, _) in done.items()}
 
 
+@pytest.mark.slow
 def test_a_script_reaches_the_roc_auc_of_the_search(
     cases: Mapping[str, Case], printed: Mapping[str, str]
 ) -> None:

@@ -343,6 +343,7 @@ def test_cutmix_of_a_script_swaps_columns_and_counts_them(folder: Path) -> None:
     assert len(shares) > 3
 
 
+@pytest.mark.slow
 def test_a_script_with_all_parts_on_reaches_the_roc_auc_of_the_search(folder: Path) -> None:
     names = _names(write_script(_plan(folder, ALL, max_epochs=8)))
     training = Training(

@@ -44,6 +44,17 @@ def test_first_trials_wait_as_if_optuna_had_queued_them(db: Database) -> None:
     assert len(queued) == 2  # as many as the budget has room for
 
 
+def test_first_trials_without_room_wait_once_the_budget_is_raised(db: Database) -> None:
+    wanted = [{"dropout": 0.1 * number} for number in range(4)]
+    study = create_study(db, "ours", settings={}, planned_trials=2, first_trials=wanted)
+    for _ in range(2):  # raising it again queues nothing twice
+        set_planned_trials(db, "ours", 3, first_trials=wanted)
+    set_planned_trials(db, "ours", 9, first_trials=wanted)
+    found = db.optuna.get_all_trials(study.study_id)
+    assert [trial.system_attrs["fixed_params"] for trial in found] == wanted
+    assert [trial.number for trial in found] == [0, 1, 2, 3]
+
+
 def test_second_study_of_a_name_is_told_to_resume(db: Database, study: StudyRecord) -> None:
     with pytest.raises(StudyExistsError, match="`dampen resume rooks`"):
         create_study(db, "rooks", settings={}, planned_trials=1)
