@@ -590,6 +590,7 @@ def test_a_script_reaches_the_roc_auc_of_the_search(
     assert float(line[1]) == pytest.approx(best, abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_script_of_every_kind_of_column_runs_through_its_folds(
     printed: Mapping[str, str],
 ) -> None:
@@ -601,6 +602,7 @@ def test_a_script_of_every_kind_of_column_runs_through_its_folds(
     assert 0 < float(line[2]) < 0.05
 
 
+@pytest.mark.slow
 def test_a_script_of_groups_runs(printed: Mapping[str, str]) -> None:
     line = re.match(r"validation ROC-AUC (0\.\d{4});", printed["families"])
     assert line is not None, printed["families"]
