@@ -34,9 +34,10 @@ def texts(series: pd.Series) -> Any:
             pass  # mixed objects, or lone surrogates: cell by cell
         present = series.notna().to_numpy()
         cells = [cell_text(cell) if ok else None for cell, ok in zip(series, present, strict=True)]
-        return pa.array(cells, type=pa.large_string())
+        return without_nuls(pa.array(cells, type=pa.large_string()))
     codes, values = pd.factorize(series)
-    different = pa.array([cell_text(value) for value in values], type=pa.large_string())
+    written = [cell_text(value) for value in values]
+    different = without_nuls(pa.array(written, type=pa.large_string()))
     indices = pa.array(codes, type=pa.int64(), mask=codes < 0)
     return pa.DictionaryArray.from_arrays(indices, different).dictionary_decode()
 
@@ -52,15 +53,15 @@ def one_array(array: Any) -> Any:
 
 
 def cell_text(value: object) -> str:
-    """Return one cell as text; whole floats lose their ".0", texts NULs behind them."""
+    """Return one cell as text; whole floats lose their ".0"."""
     if isinstance(value, str) and value.isascii():
-        return value.rstrip("\x00")
+        return value
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace").rstrip("\x00")
+        return value.decode("utf-8", "replace")
     # Lone surrogates survive in Python strings but in no file and no TensorFlow tensor.
-    return str(value).encode("utf-8", "replace").decode("utf-8").rstrip("\x00")
+    return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def level_text(value: object) -> str:
@@ -68,7 +69,7 @@ def level_text(value: object) -> str:
 
     So that codes read as 1 and 2 are the same levels as those of a file that has 1.0 and 2.0.
     """
-    text = cell_text(value)
+    text = cell_text(value).rstrip("\x00")
     if text.isascii() and text.isdigit() and (text[0] != "0" or text == "0"):
         return text  # by far the most
     bare = text.strip()

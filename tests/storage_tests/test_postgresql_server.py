@@ -110,7 +110,8 @@ def test_server_that_is_away_is_said_to_be_so_at_once(
                 DatabaseUnreachableError, match="Check that the server is"
             ) as caught:
                 call()
-            assert "Connection refused" in str(caught.value)
+            # it may take a connection while it closes, and drop it
+            assert re.search("Connection refused|closed the connection", str(caught.value))
             _assert_no_password(caught.value)
         assert time.monotonic() - began < 5
 
