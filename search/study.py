@@ -21,7 +21,7 @@ from objectives.table.npz import say_shape
 from objectives.verdict.probe import UNPROBED, probe_l1
 from search.duration import parse_duration
 from search.errors import Interrupted, SettingError
-from search.figures import StudyFigures, TrialFigures, study_figures, trial_figures
+from search.figures import ENDED_EARLY, StudyFigures, TrialFigures, study_figures, trial_figures
 from search.flatness import StopWhenFlat
 from search.inspecting import inspect, make_roles
 from search.objective.objective_file import BUILT_IN as OBJECTIVES
@@ -317,6 +317,8 @@ def resume(
         settings = _with_objective(settings, objective, folder, shown=progress)
         record = set_settings(db, record.name, settings.to_json())
     if trials is not None:
+        if settings.stop_when_flat:  # whatever ended it early does not any more
+            db.optuna.set_study_user_attr(record.study_id, ENDED_EARLY, None)
         record = set_planned_trials(db, record.name, trials, first_trials=settings.first_trials)
     if confirm is not None:
         record = set_confirm(db, record.name, confirm)

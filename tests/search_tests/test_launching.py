@@ -15,6 +15,7 @@ import search.coding
 import search.exporting
 import search.study
 from search.errors import SettingError, StudyChangedError, TrialError
+from search.figures import ENDED_EARLY
 from search.report.commands import launch_command
 from search.settings import Settings
 from search.spaces.named_spaces import NAMED
@@ -22,7 +23,9 @@ from search.spaces.ranges import Interval
 from search.spaces.space import first_trials
 from search.spaces.space_file import read_space
 from search.study import Study, launch, resume
+from storage.database import open_database
 from storage.errors import StudyExistsError
+from storage.studies import load_study
 
 
 @pytest.fixture
@@ -293,3 +296,20 @@ def test_an_objective_moved_to_another_machine_is_named_with_its_place(
     assert tried == [OBJECTIVE], "it has not changed"
     with pytest.raises(SettingError, match="Leave --objective out"):
         resume(_launch(_frame()).name, objective="moved.py", progress=False)
+
+
+def test_a_study_that_ended_early_has_not_once_its_budget_is_raised(
+    started: list[Settings],
+) -> None:
+    study = _launch(_frame(), trials=3, stop_when_flat=True)
+    db = open_database(study.url)
+    record = load_study(db, study.name)
+    db.optuna.set_study_user_attr(record.study_id, ENDED_EARLY, "it was flat")
+    resume(study.name, progress=False)
+    assert db.optuna.get_study_user_attrs(record.study_id)[ENDED_EARLY] == "it was flat"
+    resume(study.name, trials=10, progress=False)
+    assert db.optuna.get_study_user_attrs(record.study_id)[ENDED_EARLY] is None
+    first = started[0].first_trials
+    queued = [t.system_attrs["fixed_params"] for t in db.optuna.get_all_trials(record.study_id)]
+    assert len(queued) == len(first) > 3
+    assert queued == first
