@@ -133,7 +133,7 @@ def second_ctrl_c_stops_at_once_and_leaves_the_database_sound(
     _ctrl_c(process)
     _, stderr = process.communicate(timeout=20)
 
-    assert time.monotonic() - began < 3  # at once, on a machine that is busy
+    assert time.monotonic() - began < 2
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert not worker.is_running()
