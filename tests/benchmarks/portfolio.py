@@ -20,16 +20,14 @@ portfolio of the other tables, and the difference with its standard error over t
 import argparse
 import json
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import optuna
 from machine import print_machine, print_table
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
-from optuna.samplers import RandomSampler, TPESampler
-from trial_log import Log, Params, Surrogate, read_log
+from optuna.samplers import TPESampler
+from trial_log import Surrogate, best_of_random, read_log, replay
 
 from search.spaces.portfolio import of_table, relative
 
@@ -65,9 +63,12 @@ def main() -> None:
     for t, (log, surrogate) in enumerate(zip(logs, surrogates, strict=True)):
         others = _greedy(np.delete(ranks, t, axis=0))
         portfolio = [of_table(candidates[i], log.space) for i in others]
-        best = surrogate.mean(_random(log.space)).max()
+        best = best_of_random(log, surrogate)
         for k, first in enumerate((log.first, [*log.first, *portfolio])):
-            found = [_replay(log, surrogate, first, seed) for seed in range(options.seeds)]
+            found = [
+                replay(log, surrogate, TPESampler(seed=seed), first, BUDGETS, seed)
+                for seed in range(options.seeds)
+            ]
             regrets[k, t] = 1e3 * (best - np.mean(found, axis=0))
         print(f"{log.name}: rank of the others' best {ranks[t, others].max():.3f}", flush=True)
     _print(regrets)
@@ -86,30 +87,6 @@ def _greedy(ranks: NDArray[np.float64]) -> list[int]:
 def _best_of(ranks: NDArray[np.float64], chosen: Sequence[int]) -> str:
     means = [ranks[:, chosen[: k + 1]].max(axis=1).mean() for k in range(len(chosen))]
     return ", ".join(f"{mean:.3f}" for mean in means)
-
-
-def _random(space: Mapping[str, BaseDistribution]) -> list[Params]:
-    study = optuna.create_study(sampler=RandomSampler(seed=1))
-    return [study.ask(dict(space)).params for _ in range(20_000)]
-
-
-def _replay(
-    log: Log, surrogate: Surrogate, first: Sequence[Mapping[str, Any]], seed: int
-) -> NDArray[np.float64]:
-    """Return the noiseless value of what looks best within each budget."""
-    rng = np.random.default_rng(seed)
-    study = optuna.create_study(direction="maximize", sampler=TPESampler(seed=seed))
-    for params in first:
-        study.enqueue_trial(dict(params))
-    means: list[float] = []
-    seen: list[float] = []
-    for _ in range(max(BUDGETS)):
-        trial = study.ask(dict(log.space))
-        (mean,) = surrogate.mean([trial.params])
-        means.append(float(mean))
-        seen.append(float(mean + surrogate.noise * rng.standard_normal()))
-        study.tell(trial, seen[-1])
-    return np.array([means[int(np.argmax(seen[:budget]))] for budget in BUDGETS])
 
 
 def _print(regrets: NDArray[np.float64]) -> None:

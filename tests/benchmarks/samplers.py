@@ -32,11 +32,10 @@ from machine import print_machine, print_table
 from numpy.typing import NDArray
 from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler, TPESampler
 from scipy.stats import rankdata
-from trial_log import Log, Surrogate, read_log
+from trial_log import Surrogate, best_of_random, read_log, replay
 
 BUDGETS = (25, 50, 100, 200)
 NOISE = 0.002  # of a value on one split, where no folds say it
-RANDOM = 20_000
 
 SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
     "random": lambda seed: RandomSampler(seed=seed),
@@ -64,9 +63,12 @@ def main() -> None:
     print_machine()
     for t, log in enumerate(logs):
         surrogate = Surrogate(log, noise=NOISE)
-        best = _best_of_random(log, surrogate)
+        best = best_of_random(log, surrogate)
         for s, name in enumerate(names):
-            found = [_replay(log, surrogate, SAMPLERS[name], seed) for seed in range(options.seeds)]
+            found = [
+                replay(log, surrogate, SAMPLERS[name](seed), log.first, BUDGETS, seed)
+                for seed in range(options.seeds)
+            ]
             regrets[t, s] = best - np.mean(found, axis=0)
         print(f"{log.name}: {len(log.trials)} trials, fit {surrogate.fit:.2f}", flush=True)
     _print(names, regrets)
@@ -75,31 +77,6 @@ def main() -> None:
 def _one_by_one(seed: int, **settings: int) -> BaseSampler:
     """Return TPE that looks at one parameter at a time; the number of "first" trials is random."""
     return TPESampler(seed=seed, multivariate=False, **settings)
-
-
-def _best_of_random(log: Log, surrogate: Surrogate) -> float:
-    study = optuna.create_study(sampler=RandomSampler(seed=1))
-    params = [study.ask(dict(log.space)).params for _ in range(RANDOM)]
-    return float(surrogate.mean(params).max())
-
-
-def _replay(
-    log: Log, surrogate: Surrogate, make: Callable[[int], BaseSampler], seed: int
-) -> NDArray[np.float64]:
-    """Return the noiseless value of the best trial within each budget."""
-    rng = np.random.default_rng(seed)
-    study = optuna.create_study(direction="maximize", sampler=make(seed))
-    for params in log.first:
-        study.enqueue_trial(dict(params))
-    means: list[float] = []
-    seen: list[float] = []
-    for _ in range(max(BUDGETS)):
-        trial = study.ask(dict(log.space))
-        (mean,) = surrogate.mean([trial.params])
-        means.append(float(mean))
-        seen.append(float(mean + surrogate.noise * rng.standard_normal()))
-        study.tell(trial, seen[-1])
-    return np.array([means[int(np.argmax(seen[:budget]))] for budget in BUDGETS])
 
 
 def _print(names: list[str], regrets: NDArray[np.float64]) -> None:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import optuna
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import TrialState
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import cross_val_predict
@@ -24,6 +26,8 @@ from storage.progress import list_studies
 from storage.studies import load_study
 
 Params = Mapping[str, Any]
+
+_RANDOM = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,3 +134,34 @@ class Surrogate:
             else:
                 row.append(float(value))
         return row
+
+
+def best_of_random(log: Log, surrogate: Surrogate) -> float:
+    """Return the best noiseless value of 20,000 random trials."""
+    study = optuna.create_study(sampler=RandomSampler(seed=1))
+    params = [study.ask(dict(log.space)).params for _ in range(_RANDOM)]
+    return float(surrogate.mean(params).max())
+
+
+def replay(
+    log: Log,
+    surrogate: Surrogate,
+    sampler: BaseSampler,
+    first: Sequence[Params],
+    budgets: Sequence[int],
+    seed: int,
+) -> NDArray[np.float64]:
+    """Return the noiseless value of what looks best within each budget of a search."""
+    rng = np.random.default_rng(seed)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for params in first:
+        study.enqueue_trial(dict(params))
+    means: list[float] = []
+    seen: list[float] = []
+    for _ in range(max(budgets)):
+        trial = study.ask(dict(log.space))
+        (mean,) = surrogate.mean([trial.params])
+        means.append(float(mean))
+        seen.append(float(mean + surrogate.noise * rng.standard_normal()))
+        study.tell(trial, seen[-1])
+    return np.array([means[int(np.argmax(seen[:budget]))] for budget in budgets])
