@@ -22,7 +22,7 @@ from types import TracebackType
 
 from optuna.trial import FrozenTrial, TrialState
 
-from search.figures import N_TOP, study_winner
+from search.figures import ENDED_EARLY, N_TOP, study_winner
 from search.page.noting import Leader, study_note
 from search.page.picturing import attach_pictures, has_pictures
 from search.page.plots import curves_figure, roc_figure
@@ -157,6 +157,7 @@ def renew(db: Database, record: StudyRecord, summary: StudySummary) -> None:
         top[0][0] if top else None,
         study_winner(db, record),
         conclusion=answer.document.get("conclusion") if answer else None,
+        ended_early=db.optuna.get_study_user_attrs(record.study_id).get(ENDED_EARLY),
         url=db.url,
         now=datetime.now(UTC),
     )

@@ -73,6 +73,7 @@ def study_note(
     winner: Winner | None,
     *,
     conclusion: str | None,
+    ended_early: str | None,
     url: str,
     now: datetime,
 ) -> str:
@@ -85,6 +86,7 @@ def study_note(
         leader: the best trial by its validation ROC-AUC.
         winner: the trial that the study recommends.
         conclusion: the plain sentences of its answer, if there is one.
+        ended_early: why it ended before its budget, if it did.
         url: of the storage.
         now: aware.
     """
@@ -95,6 +97,8 @@ def study_note(
         f"**{summary.state}**: {counts.finished} of {summary.planned_trials} trials are finished "
         f"({when}).",
     ]
+    if ended_early and summary.state == "finished":
+        parts.append(f"{escaped(ended_early, _SENTENCES)}.")
     if conclusion:
         parts.append(f"**Answer**: {escaped(conclusion, 3 * _SENTENCES)}")
     facts = {**_asked(settings, summary), **_found(summary, verdicts, leader, winner)}

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 
 import search.page.front
 from search.errors import SettingError, TrialError
+from search.figures import ENDED_EARLY
 from search.page.curves import CURVE_FILE, curve_csv
 from search.page.front import Page, both, renew
 from search.page.noting import failure_note, trial_note
@@ -28,7 +29,7 @@ from storage.evaluations import finish_trial
 from storage.notes import read_note
 from storage.parameters import record_parameters
 from storage.progress import summarise_study
-from storage.studies import StudyRecord, create_study
+from storage.studies import StudyRecord, create_study, set_planned_trials
 from storage.workers import end_worker, register_worker
 
 SPACE = regularization_space(300, l1_bound=0.1)
@@ -182,6 +183,18 @@ def test_page_says_the_answer_once_there_is_one(told: Told) -> None:
     save_answer(told.db, told.record.study_id, basis={}, document={"conclusion": "As good as <x>."})
     renew(told.db, told.record, summarise_study(told.db, told.record.name))
     assert "**Answer**: As good as \\<x\\>." in told.note
+
+
+def test_page_says_why_a_finished_study_ended_early(told: Told) -> None:
+    told.tell(0.8)
+    told.db.optuna.set_study_user_attr(
+        told.record.study_id, ENDED_EARLY, "rooks ended: it was flat"
+    )
+    with Page(told.db, told.record):
+        assert "it was flat" not in told.note
+    set_planned_trials(told.db, told.record.name, 1)
+    with Page(told.db, told.record):
+        assert "rooks ended: it was flat." in told.note
 
 
 def test_note_is_renewed_when_there_is_something_new_and_time_for_it(
