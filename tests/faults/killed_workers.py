@@ -104,10 +104,12 @@ def _by_chance(place: Place, source: random.Random) -> Victim:
 
 
 def _starting(place: Place, source: random.Random) -> Victim:
-    """A process that began less than half a second ago, some seconds later."""
+    """A process that has just begun, some seconds later."""
+    # By who was there before: a process's own time of birth is off where the clock was set since.
+    before = {worker.pid for worker in place.workers()}
 
     def begun() -> Iterable[psutil.Process]:
-        return [w for w in place.workers() if time.time() - w.create_time() < 0.5]
+        return [worker for worker in place.workers() if worker.pid not in before]
 
     found = _look(place, begun, pause=0.1)  # every process of the machine is looked at
     time.sleep(source.uniform(0, SECONDS_TO_START))
