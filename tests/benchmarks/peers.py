@@ -41,8 +41,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     options = parser.parse_args()
     search = _kerastuner if options.peer == "kerastuner" else _optuna
-    prepared = load_prepared(options.folder)
-    seconds, epochs = search(Fitting(prepared, options), options.trials)
+    fitting = Fitting(
+        load_prepared(options.folder),
+        epochs=options.epochs,
+        patience=options.patience,
+        seed=options.seed,
+    )
+    seconds, epochs = search(fitting, options.trials)
     if not len(seconds) == len(epochs) == options.trials:
         # KerasTuner goes on after a trial that failed, which would look very fast
         raise SystemExit(
@@ -55,15 +60,15 @@ def main() -> None:
 class Fitting:
     """What both peers do with a trial: build, compile, fit."""
 
-    def __init__(self, prepared: Prepared, options: argparse.Namespace) -> None:
+    def __init__(self, prepared: Prepared, *, epochs: int, patience: int, seed: int) -> None:
         train, validation = prepared.folds[0].train, prepared.folds[0].validation
         self.inputs = prepared.inputs
         self.x, self.y = np.array(train.inputs("standard")), np.array(train.y)
         self.validation = (np.array(validation.inputs("standard")), np.array(validation.y))
         self.space = regularization_space(len(self.y))
-        self.epochs: int = options.epochs
-        self.patience: int = options.patience
-        self.seed: int = options.seed
+        self.epochs = epochs
+        self.patience = patience
+        self.seed = seed
 
     def build(self, chosen: Hyperparameters) -> keras.Model:
         """Return the stock network of a trial, compiled."""
@@ -87,15 +92,6 @@ def _kerastuner(fitting: Fitting, trials: int) -> tuple[list[float], list[int]]:
     epochs: list[int] = []
     ends: list[float] = []
 
-    class Network(keras_tuner.HyperModel):  # type: ignore[misc]
-        def build(self, hp: Any) -> keras.Model:
-            return fitting.build(_chosen(fitting.space, _suggester(hp)))
-
-        def fit(self, hp: Any, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-            history = model.fit(*args, batch_size=hp.get("batch_size"), **kwargs)
-            epochs.append(len(history.epoch))
-            return history
-
     class Tuner(keras_tuner.BayesianOptimization):  # type: ignore[misc]
         def on_trial_end(self, trial: Any) -> None:
             super().on_trial_end(trial)
@@ -103,7 +99,7 @@ def _kerastuner(fitting: Fitting, trials: int) -> tuple[list[float], list[int]]:
 
     with tempfile.TemporaryDirectory() as folder:
         tuner = Tuner(
-            Network(),
+            kerastuner_network(fitting, epochs),
             objective=keras_tuner.Objective("val_auc", "max"),
             max_trials=trials,
             seed=fitting.seed,
@@ -120,6 +116,22 @@ def _kerastuner(fitting: Fitting, trials: int) -> tuple[list[float], list[int]]:
             verbose=0,
         )
     return np.diff([began, *ends]).tolist(), epochs
+
+
+def kerastuner_network(fitting: Fitting, epochs: list[int]) -> Any:
+    """Return KerasTuner's `HyperModel`, which appends to `epochs` how many each trial took."""
+    import keras_tuner
+
+    class Network(keras_tuner.HyperModel):  # type: ignore[misc]
+        def build(self, hp: Any) -> keras.Model:
+            return fitting.build(_chosen(fitting.space, _suggester(hp)))
+
+        def fit(self, hp: Any, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
+            history = model.fit(*args, batch_size=hp.get("batch_size"), **kwargs)
+            epochs.append(len(history.epoch))
+            return history
+
+    return Network()
 
 
 def _optuna(fitting: Fitting, trials: int) -> tuple[list[float], list[int]]:
