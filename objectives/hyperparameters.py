@@ -68,6 +68,7 @@ class Hyperparameters(Regime):
     numeric_embedding: str = "none"  # one of NUMERIC_EMBEDDINGS; "piecewise" wants quantile scaling
     embedding_size: int = 8  # numbers that a numeric feature becomes, >= 1
     frequency_scale: float = 0.1  # of "periodic": standard deviation of frequencies, > 0
+    level_size: float = 1.0  # times the usual length of the vectors of `Embedding`, > 0
     members: int = 1  # networks that share all but their first scale and last layer, >= 1
 
 
@@ -76,7 +77,11 @@ class Embedding:
     """A table of vectors, one for each level of a column with many levels."""
 
     n_codes: int  # rows of the table: the levels, and 0 for all others
-    dimension: int  # length of a vector
+    dimension: int  # usual length of a vector
+
+    def length(self, level_size: float) -> int:
+        """Return the length of a vector that is so many times as long as usual, >= 1."""
+        return max(1, round(level_size * self.dimension))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -173,9 +173,8 @@ class Layers:
     def table(self, j: int, embedding: Embedding) -> keras.Layer:
         """Return the table of vectors of the j-th column of codes."""
         name = f"embedding_{j}"
-        return keras.layers.Embedding(
-            embedding.n_codes, embedding.dimension, **self.settings(name), name=name
-        )
+        length = embedding.length(self._chosen.level_size)
+        return keras.layers.Embedding(embedding.n_codes, length, **self.settings(name), name=name)
 
     def _dense(self, name: str, width: int, *, bias: bool) -> keras.Layer:
         return keras.layers.Dense(width, use_bias=bias, **self.settings(name), name=name)

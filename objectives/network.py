@@ -119,6 +119,7 @@ def _shape(chosen: Hyperparameters) -> Hyperparameters:
         stochastic_depth=float(chosen.stochastic_depth > 0),
         numeric_embedding=chosen.numeric_embedding,
         embedding_size=chosen.embedding_size,
+        level_size=chosen.level_size,
         members=chosen.members,
     )
 

@@ -63,6 +63,7 @@ def script(
     folds = load_prepared(prepared_folder(db, record, settings, table)).folds
     preprocessings = [fold.preprocessing for fold in folds]
     assert chosen.value is not None  # it is complete
+    network = hyperparameters(chosen.params)
     return write_script(
         Plan(
             study=study,
@@ -72,7 +73,7 @@ def script(
             labels=table.labels,
             roles=settings.roles,
             schema=table.schema,
-            hyperparameters=hyperparameters(chosen.params),
+            hyperparameters=network,
             seed=settings.seed,
             folds=settings.folds,
             max_epochs=settings.max_epochs,
@@ -80,7 +81,11 @@ def script(
             training_seed=trial_seed(settings.seed, chosen.number, 1),
             value=chosen.value,
             dialect=table.dialect or Dialect(),
-            embeddings={e.name: e.dimension for p in preprocessings for e in p.embedded},
+            embeddings={
+                column.name: embedding.length(network.level_size)
+                for each in preprocessings
+                for column, embedding in zip(each.embedded, each.embeddings, strict=True)
+            },
             gaps=_gaps(table, settings.roles.group),
             infinite=_has_infinity(table),
             outliers=has_outliers(table.frame, [fold.train.rows for fold in folds]),

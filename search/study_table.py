@@ -113,6 +113,7 @@ def table_space(spec: SpaceSpec, prepared: Prepared, l1_bound: float) -> dict[st
             spec.ranges,
             prepared.n_train,
             scalings=prepared.scalings,
+            embedded=bool(prepared.inputs.embeddings),
             imbalanced=prepared.imbalanced,
             l1_bound=l1_bound,
         )

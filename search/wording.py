@@ -44,6 +44,8 @@ def say_network(params: Mapping[str, Any]) -> str:
     embedding = ""
     if chosen.numeric_embedding != "none":
         embedding = f", {chosen.numeric_embedding} numbers of {chosen.embedding_size}"
+    if chosen.level_size != 1:
+        embedding += f", levels {chosen.level_size:g} times as long"
     members = "" if chosen.members == 1 else f", {chosen.members} members"
     return (
         f"{widths} {chosen.activation}{skip},{normalization} "

@@ -136,6 +136,12 @@ PARAMETERS: dict[str, Parameter] = {
         plain=0.1,
         limits=Limits(least=0, most=1000, above=True),
     ),
+    "level_size": Parameter(
+        says="vectors of columns of many levels, times their usual length",
+        usual=Choices(values=(0.5, 1.0, 2.0)),
+        plain=1.0,
+        limits=Limits(least=0, most=100, above=True),
+    ),
     "members": Parameter(
         says="networks in one that share nearly all weights, at their cost",
         usual=Choices(values=(1, 8)),

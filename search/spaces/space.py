@@ -47,19 +47,21 @@ def search_space(
     n_train: int,
     *,
     scalings: Sequence[str] = ("standard",),
+    embedded: bool = False,
     imbalanced: bool = False,
     l1_bound: float = UNPROBED_L1_BOUND,
 ) -> dict[str, BaseDistribution]:
     """Return the space of ranges for a table.
 
     What would make no difference is left out: scaling and embedding of numbers where there are
-    none, and, unless it was asked for, the class weight of a table whose classes are about equally
-    frequent.
+    none, the vectors of levels where no column has many, and, unless it was asked for, the class
+    weight of a table whose classes are about equally frequent.
 
     Args:
         ranges: of each hyperparameter, in the order of `PARAMETERS`.
         n_train: training rows.
         scalings: the scalings that its numeric columns have.
+        embedded: whether a column has so many levels that they become vectors.
         imbalanced: whether one class is rare.
         l1_bound: the largest L1, unless its range says one, > 0; `objectives/verdict/probe.py`
             finds it from the data.
@@ -80,6 +82,8 @@ def search_space(
             values = of_table[name]
             found = Choices(values=values[len(values) // 2 :][:1] if found.middle else values)
         if (name in _OF_NUMBERS and len(scalings) < 2) or (found == Choices(values=())):
+            continue
+        if name == "level_size" and not embedded:
             continue
         if PARAMETERS[name].can_be_off:
             space[f"use_{name}"] = CategoricalDistribution(_switch(found))

@@ -53,6 +53,7 @@ FULL = replace(
     averaging="exponential",
     numeric_embedding="periodic",
     embedding_size=4,
+    level_size=2.0,
     members=3,
 )
 STRENGTHS = {
@@ -425,6 +426,14 @@ def test_noise_is_added_to_features_while_training_alone() -> None:
     noisy = np.asarray(model.get_layer("noise")(x, training=True))
     assert noisy.std() == pytest.approx(0.5, rel=0.05)
     assert np.array_equal(model.get_layer("noise")(x, training=False), x)
+
+
+def test_vectors_of_levels_are_as_many_times_their_usual_length() -> None:
+    usual = [each.dimension for each in TABLES]
+    for level_size, lengths in ((2.0, [2 * d for d in usual]), (0.01, [1 for _ in usual])):
+        model = build_network(CODED, replace(PLAIN, level_size=level_size), seed=0)
+        found = [model.get_layer(f"embedding_{j}").output.shape[-1] for j in range(len(usual))]
+        assert found == lengths
 
 
 @pytest.mark.parametrize("kind", ["periodic", "piecewise"])

@@ -150,6 +150,12 @@ def test_numbers_are_embedded_where_there_are_some() -> None:
     assert chosen.scaling == "quantile"  # its pieces are of normal scores
 
 
+def test_vectors_of_levels_are_searched_where_a_column_has_many() -> None:
+    space = search_space(COCKTAIL, 300, embedded=True)
+    assert {*space} - {*search_space(COCKTAIL, 300)} == {"level_size"}
+    assert {hyperparameters(each).level_size for each in first_trials(space)} == {1.0}
+
+
 def test_quick_space_searches_six_parameters() -> None:
     space = search_space(QUICK, 300, scalings=("standard", "quantile"), imbalanced=True)
     assert [name for name, each in space.items() if not each.single()] == [
