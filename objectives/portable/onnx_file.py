@@ -38,8 +38,10 @@ def write_onnx(model: Any, path: Path) -> None:
             f"ONNX needs the packages {' and '.join(_PACKAGES)}; "
             f"{' and '.join(missing)} cannot be found. Run pip install 'dampen[onnx]'."
         )
+    from keras import tree
+
     # Keras exports only what was called once.
-    model({tensor.name: np.zeros((1, *tensor.shape[1:]), np.float32) for tensor in model.inputs})
+    model(tree.map_structure(lambda t: np.zeros((1, *t.shape[1:]), np.float32), model.input))
     try:
         _convert(model, path)
     except OSError:

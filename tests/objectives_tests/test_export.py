@@ -19,9 +19,11 @@ from raw_rows import raw_rows, schema_of, small_network, trained_probabilities, 
 
 from objectives.errors import ModelFileError
 from objectives.features.preprocessing import Preprocessing, fit_preprocessing
+from objectives.portable.array_graph import array_model
 from objectives.portable.export import export_model
 from objectives.portable.input_names import input_names
 from objectives.portable.model_card import card_path, read_card
+from objectives.portable.onnx_file import write_onnx
 from objectives.portable.scoring import predict
 
 CARD = {"target": "bought", "labels": ["no", "yes"], "metrics": {"roc_auc": 0.9}}
@@ -383,6 +385,19 @@ def test_numbers_go_into_onnx(tmp_path: Path, scaling: str) -> None:
         rows = {name: new[[name]].to_numpy(np.float32) for name in names}
     (got,) = session.run(None, rows)
     assert np.abs(got - trained_probabilities(networks, folds, new, scaling)).max() < 1e-5
+
+
+def test_arrays_go_into_onnx(tmp_path: Path) -> None:
+    pytest.importorskip("tf2onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    image = keras.Input((4, 3))
+    network = keras.Model(image, keras.layers.Dense(3)(keras.layers.Flatten()(image)))
+    model = array_model([network], [1.0], (4, 3))
+    path = tmp_path / "m.onnx"
+    write_onnx(model, path)
+    x = np.random.default_rng(0).normal(size=(5, 4, 3)).astype(np.float32)
+    (got,) = runtime.InferenceSession(path).run(None, {"x": x})
+    assert np.abs(got - np.asarray(model(x))).max() < 1e-5
 
 
 def test_what_onnx_cannot_hold_is_said_and_leaves_no_file(tmp_path: Path) -> None:
