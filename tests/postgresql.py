@@ -45,6 +45,7 @@ _EMPTY_TABLES = """
         FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'
             AND tablename NOT IN ('alembic_version', 'version_info', 'dampen_schema')
         LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
+        UPDATE dampen_schema SET artifacts = NULL;
         PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S';
     END $$
 """
@@ -95,6 +96,11 @@ class Server:
         url = URL.create("postgresql", "postgres", password, "127.0.0.1", self.port, database)
         return url.render_as_string(hide_password=False)
 
+    @property
+    def pid(self) -> int:
+        """The process that all of the server's others are children of."""
+        return int((self.folder / "postmaster.pid").read_text().split()[0])
+
     def start(self) -> None:
         """Starts the server and waits until it takes connections."""
         try:
@@ -105,8 +111,7 @@ class Server:
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         """Stops the server: in good order, or as a crash would, with recovery at the next start."""
-        pid = int((self.folder / "postmaster.pid").read_text().split()[0])
-        server = psutil.Process(pid)
+        server = psutil.Process(self.pid)
         self._pg_ctl("stop", "--mode", mode)
         server.wait(10)  # its port is open for a moment after its data are closed
 

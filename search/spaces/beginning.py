@@ -1,6 +1,6 @@
 """The trials that a study begins with, before anything is drawn.
 
-First a plain network and a well-tried one (`space.first_trials`), then the best of another study
+First a plain network and well-tried ones (`space.first_trials`), then the best of another study
 where one is named, then what was good on other tables (`portfolio.py`).
 """
 

@@ -1,4 +1,4 @@
-"""Configurations that were good across tables: what a study tries after its first two trials.
+"""Configurations that were good across tables: what a study tries after its first trials.
 
 Made by `tests/benchmarks/portfolio.py` from logged random trials of other tables. What depends on
 the table is said relative to it: the batch size as the place among the sizes that fit the table.

@@ -40,6 +40,21 @@ _LAYERS = ("hidden_layers", "width", "taper")  # what the widths are made of
 _DENSE = {*_LAYERS, "dropout", "activation", "normalization", "learning_rate", "batch_size"}
 # A well-tried default, as far as it is not the plain network: both begin every study.
 _TRIED = {"dropout": 0.2, "use_l2": True, "l2": 1e-4, "normalization": "batch"}
+# TabM as its authors set it up by default with embedded numbers (github.com/yandex-research/tabm);
+# the usual cocktail comes as near as 256 units and 8 members.
+_TABM = {
+    "dropout": 0.1,
+    "use_weight_decay": True,
+    "weight_decay": 3e-4,
+    "hidden_layers": 2,
+    "width": 512,
+    "learning_rate": 2e-3,
+    "batch_size": 256,
+    "scaling": "quantile",
+    "numeric_embedding": "piecewise",
+    "embedding_size": 16,
+    "members": 32,
+}
 
 
 def search_space(
@@ -133,11 +148,15 @@ def first_trials(space: Space) -> list[dict[str, Any]]:
     """Return the parameters of the trials every study begins with, as near as the space has them.
 
     A plain network without regularisation, which every other trial has to beat, and a well-tried
-    default: two layers of 128 with batch normalisation, dropout 0.2 and a light L2. One of them
-    alone where the space leaves no difference.
+    default: two layers of 128 with batch normalisation, dropout 0.2 and a light L2. Then TabM's
+    default, where the space has networks of several members. Each once.
     """
-    plain, tried = nearest(space, {}), nearest(space, _TRIED)
-    return [plain] if plain == tried else [plain, tried]
+    found = [nearest(space, {})]
+    for wanted in (_TRIED, _TABM):
+        params = nearest(space, wanted)
+        if params not in found and (wanted is _TRIED or params.get("members", 1) > 1):
+            found.append(params)
+    return found
 
 
 def nearest(space: Space, wanted: Mapping[str, Any]) -> dict[str, Any]:

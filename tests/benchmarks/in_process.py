@@ -6,11 +6,13 @@ called here. Importing this loads TensorFlow.
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import search.study
 import search.worker
+from search.engine import LocalEngine
 from search.pool import Orders
 from search.study import Study, launch
 from storage.database import Database
@@ -31,7 +33,9 @@ def run_in_process(**settings: Any) -> Study:
         return launch(workers=1, folds=1, confirm=0, progress=False, **settings)
 
 
-def _work_here(db: Database, orders: Orders, watch: Callable[[StudySummary], None]) -> None:
+def _work_here(
+    db: Database, orders: Orders, engine: LocalEngine, watch: Callable[[StudySummary], None]
+) -> None:
     """Stand in for `search.pool.run_pool`; a worker that retires is followed by another."""
     finished = -1
     while True:
@@ -41,4 +45,4 @@ def _work_here(db: Database, orders: Orders, watch: Callable[[StudySummary], Non
         if summary.counts.finished == finished:
             raise SystemExit(f"the worker ended after {finished} trials without finishing one")
         finished = summary.counts.finished
-        search.worker.main(orders.study, orders.folder)
+        search.worker.main(orders.study, Path(engine.command[-1]))

@@ -63,8 +63,12 @@ class Fitting:
     def __init__(self, prepared: Prepared, *, epochs: int, patience: int, seed: int) -> None:
         train, validation = prepared.folds[0].train, prepared.folds[0].validation
         self.inputs = prepared.inputs
-        self.x, self.y = np.array(train.inputs("standard")), np.array(train.y)
-        self.validation = (np.array(validation.inputs("standard")), np.array(validation.y))
+        self.x, self.validation_x = (
+            keras.tree.map_structure(np.array, part.inputs("standard"))
+            for part in (train, validation)
+        )
+        self.y = np.array(train.y)
+        self.validation = (self.validation_x, np.array(validation.y))
         self.space = regularization_space(len(self.y))
         self.epochs = epochs
         self.patience = patience

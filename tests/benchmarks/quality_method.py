@@ -4,9 +4,9 @@ Started by `quality.py`. Every method gets the same rows (`split_table`) and end
 over, counted from the start of its process, imports included; scoring the test rows comes after.
 The last line says the test ROC-AUC of each model that the search gave.
 
-- regularization, cocktail: this project, as `dampen launch --space ...` stopped by Ctrl-C: its best trial,
-  its ensemble, and the two models that need no search. Without the portfolio, since that was made
-  from logs of some of these tables. On a table of few rows every trial is cross-validated.
+- regularization, cocktail: this project, as `dampen launch --space ...` stopped by Ctrl-C: its best
+  trial, its ensemble, and the two models that need no search. Without the portfolio, since that was
+  made from logs of some of these tables. On a table of few rows every trial is cross-validated.
 - kerastuner: BayesianOptimization, as its users write it: `peers.py` has its network, the space of
   this project's default, `val_auc` and early stopping. One split; it has no cross-validation.
 - lightgbm, xgboost: tuned by Optuna on the folds that this project uses, `quality_boosting.py`.

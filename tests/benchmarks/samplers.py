@@ -12,7 +12,7 @@ How to make a log, one study for each table:
             --trials 300 --confirm 0 --storage sqlite:///log.db
     done
 
-How to run, from the root of the repository:
+How to run, from the root of the repository (`gp` needs PyTorch, and takes hours):
 
     python tests/benchmarks/samplers.py sqlite:///log.db
 
@@ -30,7 +30,14 @@ import numpy as np
 import optuna
 from machine import print_machine, print_table
 from numpy.typing import NDArray
-from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.samplers import (
+    BaseSampler,
+    CmaEsSampler,
+    GPSampler,
+    QMCSampler,
+    RandomSampler,
+    TPESampler,
+)
 from scipy.stats import rankdata
 from trial_log import Surrogate, best_of_random, read_log, replay
 
@@ -41,6 +48,7 @@ SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
     "random": lambda seed: RandomSampler(seed=seed),
     "quasi-random": lambda seed: QMCSampler(seed=seed, warn_independent_sampling=False),
     "cmaes": lambda seed: CmaEsSampler(seed=seed, warn_independent_sampling=False),
+    "gp": lambda seed: GPSampler(seed=seed),
     "tpe, joint": lambda seed: TPESampler(seed=seed),
     "joint, 20 first": lambda seed: TPESampler(seed=seed, n_startup_trials=20),
     "joint, 5 first": lambda seed: TPESampler(seed=seed, n_startup_trials=5),

@@ -5,6 +5,7 @@ No TensorFlow is loaded here, which is why `search/trial.py` is followed rather 
 
 import math
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,12 +48,13 @@ class Load:
 
     reports: int  # at the first rungs of the pruner
     artifact_bytes: int  # of its weights; 0 for no file
+    seconds: float = 0.0  # that training would take
 
 
 def run_trial(db: Database, study_name: str, settings: Settings, claim: Claim, load: Load) -> None:
     """Do what `search.trial.run_trial` does with the storage and Optuna, call by call.
 
-    Where that one trains this one does nothing; its value is a function of its parameters.
+    Where that one trains this one sleeps; its value is a function of its parameters.
     """
     study = optuna.load_study(
         study_name=study_name,
@@ -63,6 +65,7 @@ def run_trial(db: Database, study_name: str, settings: Settings, claim: Claim, l
     params, stored = draw(study, claim.trial_id, settings.distributions())
     record_parameters(db, claim, stored)
 
+    time.sleep(load.seconds)
     trial = Trial(study, claim.trial_id)
     for rung in sorted(rungs(settings.pruner, settings.max_epochs))[: load.reports]:
         trial.report(REPORTED, rung)

@@ -138,13 +138,23 @@ def test_cocktail_is_the_default_space_and_more() -> None:
     assert {name: space[name] for name in default} == default
     more = {name.removeprefix("use_") for name in space.keys() - default.keys()}
     assert more == {*NEW}
-    assert all(map(_off, map(hyperparameters, first_trials(space))))
+    assert all(map(_off, map(hyperparameters, first_trials(space)[:2])))
+
+
+def test_cocktail_begins_with_the_default_of_tabm_too() -> None:
+    space = search_space(COCKTAIL, 3_000, scalings=("standard", "quantile"))
+    *_, tabm = map(hyperparameters, first_trials(space))
+    assert (tabm.widths, tabm.members, tabm.batch_size) == ((256, 256), 8, 256)
+    assert (tabm.numeric_embedding, tabm.scaling) == ("piecewise", "quantile")
+    assert (tabm.dropout, tabm.weight_decay, tabm.learning_rate) == (0.1, 3e-4, 2e-3)
+    alone = search_space(read_space("cocktail", {"members": 1}).ranges, 3_000)
+    assert [hyperparameters(each).members for each in first_trials(alone)] == [1, 1]
 
 
 def test_numbers_are_embedded_where_there_are_some() -> None:
     space = search_space(COCKTAIL, 300, scalings=("standard", "quantile"))
     assert {*space} - {*search_space(COCKTAIL, 300)} == {"scaling", *OF_NUMBERS}
-    plain, _ = first_trials(space)
+    plain, *_ = first_trials(space)
     assert hyperparameters(plain).numeric_embedding == "none"
     chosen = hyperparameters({**plain, "numeric_embedding": "piecewise", "scaling": "standard"})
     assert chosen.scaling == "quantile"  # its pieces are of normal scores
@@ -170,10 +180,10 @@ def test_quick_space_searches_six_parameters() -> None:
 @pytest.mark.parametrize("n_train", [30, 5_000, 1_000_000])
 def test_first_trials_lie_in_every_named_space(name: str, n_train: int) -> None:
     space = search_space(NAMED[name], n_train)
-    plain, tried = first_trials(space)
+    plain, tried, *others = first_trials(space)
     assert is_unregularised(hyperparameters(plain))
     assert not is_unregularised(hyperparameters(tried))
-    for params in (plain, tried):
+    for params in (plain, tried, *others):
         assert params.keys() == space.keys()
         assert all(each._contains(each.to_internal_repr(params[n])) for n, each in space.items())
 
