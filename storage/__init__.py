@@ -9,7 +9,9 @@ Where to go next:
   work, `claims.py` who runs which trial, `parameters.py` what it is made of, `evaluations.py` what
   came out, `resume.py` what happens to the trials of the dead, `confirmations.py` what leading
   trials came to when they were trained again, `answers.py` what the test rows said.
-- `artifacts.py` keeps files beside the database.
+- `artifacts.py` and `attachments.py` keep files in a place (`place.py`, `bucket.py`), which is
+  the storage's own (`place_choice.py`).
+- `proxied.py` lets a proxy ask the database for many processes, `proxy.py` is that proxy.
 - `dashboard.py` shows everything in a browser: `guard.py` and `admission.py` say who is let in,
   `hosts.py` by which name, `server.py` listens.
 - `doctor.py` looks everything over (`soundness.py`, `drive.py`, `recorded.py`, `finding.py`),

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode
 
-from storage.errors import DashboardAddressError
+from storage.errors import AddressError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -30,12 +30,12 @@ def checked_token(token: str | None, *, needed: bool) -> str | None:
         needed: whether others than this machine's users reach the dashboard.
 
     Raises:
-        DashboardAddressError: the user's own is too short.
+        AddressError: the user's own is too short.
     """
     if token is None:
         return secrets.token_urlsafe() if needed else None
     if len(token) < _SHORTEST:
-        raise DashboardAddressError(
+        raise AddressError(
             f"`--token` must have at least {_SHORTEST} characters; got {len(token)}. Leave it out, "
             "and one is made where others can reach the dashboard."
         )

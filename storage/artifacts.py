@@ -1,16 +1,15 @@
-"""Files of a trial: its weights and its learning curve, in a folder beside the database.
+"""Files of a trial: its weights and its learning curve, in the storage's folder or bucket.
 
-The bytes are written under a temporary name, flushed to the disk and renamed, and only then
-recorded, in Optuna's own format, so that a crash leaves no record without bytes and the dashboard
-lists what is there. Next: `attachments.py` for files of trials that are finished.
+The bytes are kept, whole, and only then recorded, in Optuna's own format, so that a crash leaves no
+record without bytes and the dashboard lists what is there. Next: `place.py` says where they lie,
+`attachments.py` keeps files of trials that are finished.
 """
 
 import json
 import mimetypes
-import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,17 +18,16 @@ from sqlalchemy import Connection, delete, insert, select
 from storage.claims import Claim, check_claim
 from storage.database import Database, reading, writing
 from storage.errors import ArtifactError
+from storage.place import Content
 from storage.schema import trial_system_attributes
 
 _PREFIX = "artifacts:"  # of Optuna's system attributes
 _DEFAULT_MIMETYPE = "application/octet-stream"
 
-Content = bytes | Callable[[Path], None]
-
 
 @dataclass(frozen=True, kw_only=True)
 class StoredFile:
-    """A file that is whole on the disk, under its identifier, as Optuna describes it."""
+    """A file that is whole in its place, under its identifier, as Optuna describes it."""
 
     artifact_id: str
     filename: str  # as it is shown
@@ -50,7 +48,8 @@ def stored_files(db: Database, contents: Mapping[str, Content]) -> Iterator[list
             given, which ends as the name does.
 
     Raises:
-        ArtifactError: a name is no plain file name, nothing was written, or the disk refused.
+        ArtifactError: a name is no plain file name, nothing was written, or the disk or the bucket
+            refused.
     """
     stored: list[StoredFile] = []
     try:
@@ -59,7 +58,8 @@ def stored_files(db: Database, contents: Mapping[str, Content]) -> Iterator[list
         yield stored
     except BaseException:
         for file in stored:
-            artifact_path(db, file.artifact_id).unlink(missing_ok=True)
+            with suppress(ArtifactError):  # the doctor finds it; what was raised matters more
+                db.place.remove(file.artifact_id)
         raise
 
 
@@ -83,10 +83,11 @@ def save_artifact(
         content: as for `stored_files`.
 
     Returns:
-        The artifact's identifier, which is also its file's name in the folder.
+        The artifact's identifier, which is also its file's name in its place.
 
     Raises:
-        ArtifactError: the name is no plain file name, nothing was written, or the disk refused.
+        ArtifactError: the name is no plain file name, nothing was written, or the disk or the
+            bucket refused.
         ClaimLostError: the trial is no longer this worker's; no file is left behind.
     """
     with stored_files(db, {filename: content}) as stored, writing(db) as connection:
@@ -95,25 +96,24 @@ def save_artifact(
         record_files(connection, claim.trial_id, stored)
         _forget(connection, claim.trial_id, replaced)
     for old in replaced:
-        artifact_path(db, old).unlink(missing_ok=True)
+        db.place.remove(old)
     return stored[0].artifact_id
 
 
 def find_artifact(db: Database, trial_id: int, filename: str) -> Path:
-    """Returns the path of a trial's file, wherever in the folder it lies under its identifier.
+    """Returns where a trial's file can be read, under its identifier; a bucket's is downloaded.
 
     Raises:
-        ArtifactError: the trial has no such file, or the folder has lost it.
+        ArtifactError: the trial has no such file, its place has lost it, or the bucket refused.
     """
     with reading(db) as connection:
         found = _find(connection, trial_id, filename)
     if not found:
         raise ArtifactError(f"The trial must have a file {filename!r}; none was kept with it.")
-    file = artifact_path(db, found[-1])
-    if not file.is_file():
+    file = db.place.fetch(found[-1])
+    if file is None:
         raise ArtifactError(
-            f"The file {filename!r} must be in {db.artifacts}; it is gone. Put the folder back "
-            "beside its database."
+            f"The file {filename!r} must be in {db.place}; it is gone. {db.place.remedy}"
         )
     return file
 
@@ -123,32 +123,10 @@ def read_artifact(db: Database, trial_id: int, filename: str) -> bytes:
     return find_artifact(db, trial_id, filename).read_bytes()
 
 
-def artifact_path(db: Database, artifact_id: str) -> Path:
-    """Returns where an artifact lies.
-
-    Raises:
-        ArtifactError: the identifier, which a database may hold from anywhere, leads elsewhere.
-    """
-    if artifact_id in ("", ".", "..") or Path(artifact_id).name != artifact_id:
-        raise ArtifactError(
-            f"An artifact must lie in {db.artifacts}; the identifier {artifact_id!r} leads "
-            "elsewhere. Do not trust this database."
-        )
-    return db.artifacts / artifact_id
-
-
 def _store(db: Database, filename: str, content: Content) -> StoredFile:
     _check_filename(filename)
     artifact_id = str(uuid.uuid4())
-    try:
-        db.artifacts.mkdir(parents=True, exist_ok=True)
-        _write_whole(artifact_path(db, artifact_id), filename, content)
-    except OSError as error:
-        raise ArtifactError(
-            f"The file {filename!r} must be kept in {db.artifacts}; writing it failed: "
-            f"{error.strerror or error}. Free some space or mend the folder, then type "
-            "`dampen resume`."
-        ) from error
+    db.place.write(artifact_id, filename, content)
     mimetype, encoding = mimetypes.guess_type(filename)
     return StoredFile(
         artifact_id=artifact_id,
@@ -164,35 +142,6 @@ def _check_filename(filename: str) -> None:
             f"`filename` must be a plain file name such as model.keras; got {filename!r}. "
             "Leave out the folder."
         )
-
-
-def _write_whole(file: Path, filename: str, content: Content) -> None:
-    # The suffix stays, since some writers choose their format by it.
-    partial = file.with_name(f".{file.name}.partial{Path(filename).suffix}")
-    try:
-        if callable(content):
-            content(partial)
-        else:
-            partial.write_bytes(content)
-        if not partial.is_file():
-            raise ArtifactError(
-                f"The writer of {filename!r} must make the file it is given; it made none."
-            )
-        _flush(partial)
-        os.replace(partial, file)
-        _flush(file.parent)  # the rename itself
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return  # Windows cannot open a folder
-    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _find(connection: Connection, trial_id: int, filename: str) -> list[str]:

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, delete, insert, select
 
-from storage.artifacts import Content, artifact_path, stored_files
+from storage.artifacts import stored_files
 from storage.claims import hold_study
 from storage.database import Database, reading, writing
+from storage.place import Content
 from storage.schema import study_system_attributes
 
 
@@ -45,7 +46,7 @@ def attach_files(
             ],
         )
     for key in replaced:
-        artifact_path(db, key.removeprefix(_prefix(trial_id))).unlink(missing_ok=True)
+        db.place.remove(key.removeprefix(_prefix(trial_id)))
 
 
 def attached_files(db: Database, study_id: int, trial_id: int) -> dict[str, str]:

@@ -10,7 +10,7 @@ import os
 import shlex
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from pathlib import Path
 from sqlalchemy import URL, func, select
 from sqlalchemy.engine import make_url
 
-from storage.artifacts import artifact_path
 from storage.database import Database, close, open_database, reading
 from storage.errors import BackupError, DatabaseUnreadableError
-from storage.recorded import recorded_files
+from storage.place import Folder, check_identifier
+from storage.recorded import RecordedFile, recorded_files
 from storage.refusal import refusal
 from storage.schema import trials
 from storage.soundness import check_integrity
@@ -41,6 +41,7 @@ class Backup:
     artifacts: Path  # where its files are, if it has any
     trials: int
     files: int
+    bucket: str | None = None  # where its files stay, being in no folder
     missing: int  # files that the copy records, and that were gone when they were to be copied
     size: int  # bytes: the database and all files
 
@@ -49,7 +50,7 @@ def back_up(db: Database, file: Path, *, watch: Watch = lambda done, files: None
     """Copies a SQLite storage to `file`, and its files to the folder that belongs to that.
 
     Tables that were given as data frames are copied too; prepared data are not, since a resume
-    makes them again.
+    makes them again, nor are files in a bucket, where the copy finds them.
 
     Args:
         file: the folder it lies in must exist; itself and its folder of files must not.
@@ -81,6 +82,7 @@ def back_up(db: Database, file: Path, *, watch: Watch = lambda done, files: None
     return Backup(
         url=_url(file),
         artifacts=_folder_of(file),
+        bucket=db.place.address,
         trials=n_trials,
         files=len(originals) - missing,
         missing=missing,
@@ -150,7 +152,15 @@ def _read_copy(db: Database, copy: Path) -> tuple[list[Path], int]:
             n_trials = connection.scalar(select(func.count()).select_from(trials))
     finally:
         close(opened)
-    return [artifact_path(db, file.artifact_id) for file in recorded], n_trials or 0
+    return _in_folder(db, recorded), n_trials or 0
+
+
+def _in_folder(db: Database, recorded: Sequence[RecordedFile]) -> list[Path]:
+    if not isinstance(db.place, Folder):
+        return []
+    for file in recorded:
+        check_identifier(file.artifact_id, db.place)
+    return [db.place.path / file.artifact_id for file in recorded]
 
 
 def _tables(db: Database) -> list[Path]:
@@ -223,5 +233,6 @@ def _say_server(db: Database) -> str:
     address = URL.create("postgresql", url.username, None, url.host, url.port, url.database)
     return (
         f"A backup copies a SQLite file; the storage is on a server. Type: pg_dump --format=custom "
-        f"--file=dampen.dump {shlex.quote(str(address))}; then copy the folder {db.artifacts}."
+        f"--file=dampen.dump {shlex.quote(str(address))}; then copy the folder {db.artifacts}"
+        + (f", and keep {db.place}." if db.place.address else ".")
     )

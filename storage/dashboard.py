@@ -50,10 +50,10 @@ def serve(
 
     Raises:
         StorageMissingError: there is nothing to show.
-        DashboardAddressError: the port is taken (the next free one is named), the host is not
+        AddressError: the port is taken (the next free one is named), the host is not
             this machine's, an allowed one is not a name, or the token is too short.
     """
-    db = open_database(url, create=False)
+    db = open_database(url, create=False, proxied=False)
     try:
         with bind(host=host, port=port) as listening:
             policy = policy_for(
@@ -93,14 +93,11 @@ def policy_for(
 
 def dashboard_app(db: Database) -> "WSGIApplication":
     """Returns the dashboard as a WSGI application on an open storage, open to everyone."""
-    from optuna.artifacts import FileSystemArtifactStore
-
     # Takes two seconds, so only who serves it imports it.
     from optuna_dashboard import wsgi  # type: ignore[import-untyped]
 
     install()
-    db.artifacts.mkdir(parents=True, exist_ok=True)
-    app: WSGIApplication = wsgi(db.optuna, artifact_store=FileSystemArtifactStore(db.artifacts))
+    app: WSGIApplication = wsgi(db.optuna, artifact_store=db.place.store())
 
     def careful(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in READING:

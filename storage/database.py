@@ -53,9 +53,12 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from storage.errors import DatabaseUnreadableError, StorageMissingError
 from storage.migrations import migrate
 from storage.patience import Patience
+from storage.place import Place
+from storage.place_choice import place_of
+from storage.proxied import proxied_storage
 from storage.refusal import BUSY_TIMEOUT_SECONDS, refusal, sentences, speak_in_sentences
 from storage.schema import SCHEMA_VERSION, Base, schema_version, studies
-from storage.url import artifact_folder, database_file, redact, resolve_url
+from storage.url import artifact_folder, database_file, proxy_address, redact, resolve_url
 
 # libpq's own names and units: seconds, but milliseconds for tcp_user_timeout.
 _POSTGRESQL = {
@@ -77,12 +80,18 @@ class Database:
     url: str = field(repr=False)  # may carry a password: show it through `storage.url.redact`
     engine: Engine = field(repr=False)
     optuna: BaseStorage = field(repr=False)
-    artifacts: Path  # the folder of the files; it may not exist yet
+    artifacts: Path  # the folder for prepared data and the like; it may not exist yet
+    place: Place  # of the trials' files: the same folder, or a bucket
     patience: Patience = field(repr=False)  # of every connection made from now on
 
 
 def open_database(
-    url: str | None = None, *, create: bool = True, patience: Patience | None = None
+    url: str | None = None,
+    *,
+    create: bool = True,
+    patience: Patience | None = None,
+    artifacts: str | None = None,
+    proxied: bool = True,
 ) -> Database:
     """Opens the storage, and makes its tables where they are missing, or brings them forward.
 
@@ -90,15 +99,21 @@ def open_database(
         url: as for `storage.url.resolve_url`.
         create: whether a missing storage is made. Commands that only read pass False.
         patience: how to wait for a server that is away; without it, nothing is waited for.
+        artifacts: the bucket for the files of a new storage, as s3://BUCKET/PREFIX; without it the
+            environment's DAMPEN_ARTIFACTS may name one.
+        proxied: whether `optuna` goes through the proxy that DAMPEN_PROXY names, if it is set and
+            the database is a server.
 
     Raises:
-        StorageURLError: the URL or its folder cannot be used.
+        StorageURLError: the URL or its folder cannot be used, or DAMPEN_PROXY cannot be; or its
+            files are elsewhere than it is said.
         StorageMissingError: nothing is stored there and `create` is False.
         DatabaseUnreadableError: it is damaged, foreign, from a newer release, or refuses the user.
-        DatabaseUnreachableError: its server does not answer.
+        DatabaseUnreachableError: its server does not answer, or the proxy.
         DatabaseBusyError: another process held it for too long.
     """
     resolved = resolve_url(url)
+    proxy = proxy_address() if proxied and database_file(resolved) is None else None
     patience = patience or Patience()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with sentences(resolved):
@@ -107,11 +122,21 @@ def open_database(
             _check_server(resolved, patience)
         backend = _open_in_turn(resolved, patience)
     speak_in_sentences(backend.engine, resolved)
+    storage = optuna.storages.get_storage(backend)
+    try:
+        with deferred_transactions(), backend.engine.connect() as connection:
+            place = place_of(connection, resolved, artifacts)
+        if proxy is not None:
+            storage = proxied_storage(proxy, backend.engine, patience)
+    except BaseException:
+        backend.engine.dispose()
+        raise
     return Database(
         url=resolved,
         engine=backend.engine,
-        optuna=optuna.storages.get_storage(backend),
+        optuna=storage,
         artifacts=artifact_folder(resolved),
+        place=place,
         patience=patience,
     )
 

@@ -3,17 +3,15 @@
 Optuna's own deletion loads every trial with all that belongs to it, holds the write lock for half a
 minute at 10,000 trials, and says nothing when another program's write undid it. So the rows are
 deleted here, by a statement a table. The files come last: a crash in between leaves files without a
-record, which `recorded.remove_unrecorded` removes, and never a record without its file.
+record, which `recorded.remove_files` removes, and never a record without its file.
 Next: `recorded.py`.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
-from storage.artifacts import artifact_path
 from storage.claims import hold_study
 from storage.database import Database, reading, writing
 from storage.errors import ArtifactError, StudyInUseError
@@ -41,10 +39,10 @@ def study_contents(db: Database, name: str) -> Contents:
     """
     study_id = load_study(db, name).study_id
     with reading(db) as connection:
-        files = _files(db, connection, study_id)
+        files = _files(connection, study_id)
         n_trials = _count_trials(connection, study_id)
-    sizes = [path.stat().st_size for path in files if path.is_file()]
-    return Contents(name=name, trials=n_trials, files=len(sizes), size=sum(sizes))
+    sizes = db.place.sizes(files)
+    return Contents(name=name, trials=n_trials, files=len(sizes), size=sum(sizes.values()))
 
 
 def delete_study(db: Database, name: str) -> Contents:
@@ -65,7 +63,7 @@ def delete_study(db: Database, name: str) -> Contents:
             hold_study(connection, study_id)  # no worker can come meanwhile
             _check_unused(connection, name, study_id)
             n_trials = _count_trials(connection, study_id)
-            files = _files(db, connection, study_id)
+            files = _files(connection, study_id)
             _delete_rows(connection, study_id)
             # Optuna's copy of a study shares its files.
             shared = {file.artifact_id for file in recorded_files(connection)}
@@ -74,13 +72,14 @@ def delete_study(db: Database, name: str) -> Contents:
             f"No program may write to a study that is deleted; one wrote to {name!r} just now. "
             "End it first; nothing was deleted."
         ) from error
-    sizes = [_remove(path) for path in files if path.name not in shared and path.is_file()]
-    return Contents(name=name, trials=n_trials, files=len(sizes), size=sum(sizes))
+    sizes = db.place.sizes([each for each in files if each not in shared])
+    for each in sizes:
+        _remove(db, each)
+    return Contents(name=name, trials=n_trials, files=len(sizes), size=sum(sizes.values()))
 
 
-def _files(db: Database, connection: Connection, study_id: int) -> list[Path]:
-    recorded = recorded_files(connection, study_id)
-    return [artifact_path(db, file.artifact_id) for file in recorded]
+def _files(connection: Connection, study_id: int) -> list[str]:
+    return [file.artifact_id for file in recorded_files(connection, study_id)]
 
 
 def _count_trials(connection: Connection, study_id: int) -> int:
@@ -110,15 +109,11 @@ def _delete_rows(connection: Connection, study_id: int) -> None:
             connection.execute(delete(table).where(table.c.trial_id.in_(its_trials)))
 
 
-def _remove(file: Path) -> int:
-    """Removes a file and returns how many bytes it had."""
+def _remove(db: Database, artifact_id: str) -> None:
     try:
-        size = file.stat().st_size
-        file.unlink()
-    except OSError as error:
+        db.place.remove(artifact_id)
+    except ArtifactError as error:
         raise ArtifactError(
-            f"The study is deleted, but its file {file} cannot be removed: "
-            f"{error.strerror or error}. Change the permissions of its folder; `dampen doctor "
-            "--clean` removes what is left, after an hour."
+            f"The study is deleted, but its file {artifact_id} is still in {db.place}. {error} "
+            "`dampen doctor --clean` removes what is left, after an hour."
         ) from error
-    return size

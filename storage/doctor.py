@@ -16,7 +16,6 @@ from pathlib import Path
 from optuna.trial import TrialState
 from sqlalchemy import Connection, select
 
-from storage.artifacts import artifact_path
 from storage.database import Database, close, open_database, reading
 from storage.drive import network_drive
 from storage.errors import StorageError
@@ -55,7 +54,7 @@ def examine(url: str | None = None, *, clean: bool = False) -> list[Finding]:
         url: as for `storage.url.resolve_url`.
         clean: whether to remove files without a record. Nothing is removed while the database has
             a problem: one that is damaged, or has another's folder, only seems to know nothing of
-            them. Where `storage.recorded.may_serve_others`, make sure that the folder does not.
+            them. Where `storage.recorded.may_serve_others`, make sure that the place does not.
 
     Raises:
         StorageURLError: the URL or its folder cannot be used.
@@ -141,7 +140,8 @@ def _orphans(connection: Connection) -> dict[str, list[str]]:
 def _check_files(db: Database) -> Finding:
     with reading(db) as connection:
         recorded = recorded_files(connection)
-    missing = [file for file in recorded if not artifact_path(db, file.artifact_id).is_file()]
+    there = db.place.sizes([file.artifact_id for file in recorded])
+    missing = [file for file in recorded if file.artifact_id not in there]
     if missing:
         # Looked at again: what was replaced or deleted since it was read is not missed.
         with reading(db) as connection:
@@ -151,8 +151,8 @@ def _check_files(db: Database) -> Finding:
         return ok("files", f"{len(recorded)} recorded, and there")
     return problem(
         "files",
-        f"{len(missing)} of {_count(recorded, 'recorded file')} must be in {db.artifacts}; gone.",
-        "Put the folder back, or name another with DAMPEN_ARTIFACTS.",
+        f"{len(missing)} of {_count(recorded, 'recorded file')} must be in {db.place}; gone.",
+        db.place.remedy,
         [_say(file) for file in missing],
     )
 
@@ -168,14 +168,14 @@ def _check_leftovers(db: Database, *, clean: bool) -> Finding:
         return ok("leftovers", "no file without a record")
     size = sum(file.size for file in found) / 1e6
     files = f"{_count(found, 'file')} without a record ({size:.1f} MB)"
-    names = [file.path.name for file in found]
+    names = [file.name for file in found]
     if clean:
-        remove_files(found)
-        return ok("leftovers", f"removed {files} from {db.artifacts}", names)
-    whose = "another storage's, or " if may_serve_others(db.url) else ""
+        remove_files(db, found)
+        return ok("leftovers", f"removed {files} from {db.place}", names)
+    whose = "another storage's, or " if may_serve_others(db.url, db.place) else ""
     return warning(
         "leftovers",
-        f"{files} in {db.artifacts}: {whose}left by a crash.",
+        f"{files} in {db.place}: {whose}left by a crash.",
         "dampen doctor --clean",
         names,
     )

@@ -4,7 +4,7 @@
     ├── StorageURLError             the URL or the folder it names cannot be used
     ├── StorageMissingError         nothing is stored there yet
     ├── DatabaseUnreadableError     something is there and it cannot be used
-    ├── DatabaseUnreachableError    the server does not answer, or the connection broke
+    ├── DatabaseUnreachableError    server or proxy do not answer, or the connection broke
     ├── DatabaseBusyError           another process held the database for too long
     ├── StudyNameError              no study can have that name
     ├── StudyExistsError            that name is taken
@@ -15,7 +15,7 @@
     ├── IncompatibleParameterError  a parameter changed its kind within a study
     ├── ArtifactError               a file that cannot be kept, or is not there
     ├── BackupError                 a copy cannot be made there
-    └── DashboardAddressError       the dashboard cannot be served there, or not so
+    └── AddressError                nothing can be served there, or not so
 
 A message says what was wanted, what came and what to do, and never contains a password.
 """
@@ -81,5 +81,5 @@ class BackupError(StorageError):
     """The copy cannot be made there; nothing was left behind."""
 
 
-class DashboardAddressError(StorageError):
-    """The dashboard cannot be served at that host and port, or not on those terms."""
+class AddressError(StorageError):
+    """The dashboard or the proxy cannot be served at that address, or not on those terms."""

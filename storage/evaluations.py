@@ -16,10 +16,11 @@ from typing import Any
 from optuna.trial import TrialState
 from sqlalchemy import Connection, Select, delete, insert, select, update
 
-from storage.artifacts import Content, record_files, stored_files
+from storage.artifacts import record_files, stored_files
 from storage.claims import Claim, check_claim, utc_host_now
 from storage.database import Database, reading, writing
 from storage.notes import write_trial_note
+from storage.place import Content
 from storage.schema import own_trials, studies, trial_user_attributes, trial_values, trials
 
 

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-from storage.errors import DashboardAddressError
+from storage.errors import AddressError
 
 _HOST = re.compile(r"(?:\[(?P<digits>[0-9a-f:.]+)\]|(?P<name>[^\s:/@\[\]]+))(?::\d*)?")
 
@@ -27,7 +27,7 @@ def served_names(*, host: str, loopback: bool, allowed: Iterable[str] = ()) -> f
         allowed: more names, of a reverse proxy for instance.
 
     Raises:
-        DashboardAddressError: one of `allowed` is not a name.
+        AddressError: one of `allowed` is not a name.
     """
     names = {"localhost", host.lower(), *map(_allowed_name, allowed)}
     if not loopback:
@@ -66,7 +66,7 @@ def _is_address(name: str) -> bool:
 def _allowed_name(text: str) -> str:
     name = _name(text)
     if name is None or "*" in name:
-        raise DashboardAddressError(
+        raise AddressError(
             "`--allow-host` must be a name as it stands in a browser's address bar, such as "
             f"dash.example.com; got {text!r}. Leave out the rest of the address."
         )

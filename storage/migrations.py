@@ -66,9 +66,18 @@ def _to_version_3(operations: Operations) -> None:
     )
 
 
+def _to_version_4(operations: Operations) -> None:
+    """Files may lie in a bucket."""
+    operations.add_column("dampen_schema", Column("artifacts", Text))
+
+
 def _reference(name: str, to: Column[Any]) -> Column[Any]:
     """Returns a column of the primary key whose rows go with the rows they refer to."""
     return Column(name, ForeignKey(to, ondelete="CASCADE"), primary_key=True, autoincrement=False)
 
 
-_STEPS: dict[int, Callable[[Operations], None]] = {2: _to_version_2, 3: _to_version_3}
+_STEPS: dict[int, Callable[[Operations], None]] = {
+    2: _to_version_2,
+    3: _to_version_3,
+    4: _to_version_4,
+}

@@ -1,4 +1,4 @@
-"""Which files the database says there are, and which lie in the folder unknown to it.
+"""Which files the database says there are, and which lie in their place unknown to it.
 
 Files are recorded with trials and with studies: by this project, by Optuna, and by the dashboard,
 which leaves null in the place of one that it deleted. Next: `artifacts.py` writes and reads those
@@ -8,32 +8,27 @@ of a trial; `doctor.py`, `backup.py` and `deletion.py` need them all.
 import json
 import os
 import re
-import stat
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Connection, Select, literal, or_, select
 
 from storage.database import Database, reading
 from storage.errors import ArtifactError
+from storage.place import Folder, Place
 from storage.schema import studies, study_system_attributes, trial_system_attributes, trials
-from storage.url import ARTIFACTS_VARIABLE, artifact_folder, database_file
+from storage.url import ARTIFACTS_VARIABLE, database_file
 
 # The second is how older dashboards, and `attachments.py`, record a trial's files: with its study.
 _PREFIXES = ("artifacts:", "dashboard:artifacts:")
 _OF_A_TRIAL = re.compile(r"dashboard:artifacts:(\d+):")
-# What Optuna and `artifacts.py` call a file, and one that is still being written.
-_UUID4 = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-_OUR_NAME = re.compile(rf"{_UUID4}|\.{_UUID4}\.partial(\..+)?")
 _SECONDS_TO_RECORD = 3600.0  # a file is written first: a younger one may yet be recorded
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedFile:
-    """A file that the database knows of; `artifacts.artifact_path` says where it has to lie."""
+    """A file that the database knows of."""
 
     artifact_id: str
     filename: str
@@ -45,7 +40,7 @@ class RecordedFile:
 class UnrecordedFile:
     """A file of ours, by its name, that the database does not know of."""
 
-    path: Path
+    name: str
     size: int  # bytes
 
 
@@ -79,42 +74,40 @@ def recorded_files(connection: Connection, study_id: int | None = None) -> list[
 
 
 def unrecorded_files(db: Database) -> list[UnrecordedFile]:
-    """Returns the files in the storage's folder that a crash, or another program, left behind.
+    """Returns the files in the storage's place that a crash, or another program, left behind.
 
     Only those that are named as an artifact is, or as one half written, and that nobody touched
-    for an hour; whatever else lies in the folder is not ours.
+    for an hour; whatever else lies in the place is not ours.
 
     Raises:
-        ArtifactError: the folder or a record cannot be read.
+        ArtifactError: the place or a record cannot be read.
     """
-    found = list(_long_untouched(db.artifacts))
-    # Read after the folder, so that what is recorded meanwhile counts as recorded.
+    found = db.place.untouched(_SECONDS_TO_RECORD)
+    # Read after the place, so that what is recorded meanwhile counts as recorded.
     with reading(db) as connection:
         known = {file.artifact_id for file in recorded_files(connection)}
-    return [file for file in found if file.path.name not in known]
+    return [
+        UnrecordedFile(name=name, size=size) for name, size in found.items() if name not in known
+    ]
 
 
-def remove_files(files: Sequence[UnrecordedFile]) -> None:
+def remove_files(db: Database, files: Sequence[UnrecordedFile]) -> None:
     """Removes what `unrecorded_files` returned.
 
     Raises:
         ArtifactError: a file cannot be removed.
     """
     for file in files:
-        try:
-            file.path.unlink(missing_ok=True)
-        except OSError as error:
-            raise ArtifactError(
-                f"The file {file.path} must be removable; removing it failed: "
-                f"{error.strerror or error}. Change the permissions of its folder."
-            ) from error
+        db.place.remove(file.name)
 
 
-def may_serve_others(url: str) -> bool:
-    """Whether other storages may keep files in a resolved URL's folder, unknown to this one."""
-    if os.environ.get(ARTIFACTS_VARIABLE) or database_file(url) is None:
+def may_serve_others(url: str, place: Place) -> bool:
+    """Whether other storages than that of a resolved URL may keep files in its place."""
+    if not isinstance(place, Folder) or os.environ.get(ARTIFACTS_VARIABLE):
         return True
-    base = artifact_folder(url).with_suffix("")  # `dampen` and `dampen.db` have one folder
+    if database_file(url) is None:
+        return True
+    base = place.path.with_suffix("")  # `dampen` and `dampen.db` have one folder
     return base.is_file() and base.with_name(f"{base.name}.db").is_file()
 
 
@@ -151,22 +144,3 @@ def _recorded(study: str, trial: int | None, key: str, value_json: str) -> Recor
             f"The files of study {study!r} must be recorded as Optuna does it; {key!r} is not "
             f"({type(error).__name__}: {error}). Do not trust this database."
         ) from error
-
-
-def _long_untouched(folder: Path) -> Iterator[UnrecordedFile]:
-    try:
-        names = [name for name in os.listdir(folder) if _OUR_NAME.fullmatch(name)]
-    except FileNotFoundError:
-        return  # nothing was ever kept
-    except OSError as error:
-        raise ArtifactError(
-            f"The files of the storage must be in {folder}; reading it failed: "
-            f"{error.strerror or error}. Check its permissions."
-        ) from error
-    for name in sorted(names):
-        try:
-            status = os.lstat(folder / name)
-        except FileNotFoundError:
-            continue  # finished, or removed, since the folder was listed
-        if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > _SECONDS_TO_RECORD:
-            yield UnrecordedFile(path=folder / name, size=status.st_size)

@@ -99,6 +99,8 @@ def speak_in_sentences(engine: Engine, url: str) -> None:
 
 def is_away(error: BaseException) -> bool:
     """Whether the database server is away for the moment, rather than says no."""
+    if isinstance(error, DatabaseUnreachableError):
+        return True  # said already, of a proxy
     original = _driver_error(error)
     if not any(kind.__name__ == "OperationalError" for kind in type(original).__mro__):
         return False

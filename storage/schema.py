@@ -1,6 +1,6 @@
-"""The tables: the project's own, version 3, and Optuna's as far as this room writes to them.
+"""The tables: the project's own, version 4, and Optuna's as far as this room writes to them.
 
-    dampen_schema         version                             one row
+    dampen_schema         version, and where files lie        one row
     dampen_studies        what was asked for                  one row a study,  beside `studies`
     dampen_workers        who runs or ran trials of a study   one row a worker process
     dampen_trials         owner, attempts, what came out      one row a trial,  beside `trials`
@@ -26,7 +26,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.functions import FunctionElement
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 OPTUNA_SCHEMA = 12  # optuna.storages._rdb.models.SCHEMA_VERSION; a test compares the two
 
 studies: Table = models.StudyModel.__table__
@@ -81,10 +81,11 @@ class Base(DeclarativeBase):
 
 
 class SchemaRow(Base):
-    """The version of the tables below, in a single row."""
+    """What holds for the whole storage, in a single row: the version of the tables below first."""
 
     __tablename__ = "dampen_schema"
     version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    artifacts: Mapped[str | None] = mapped_column(Text)  # the bucket of all files; NULL: a folder
 
 
 class StudyRow(Base):

@@ -11,7 +11,7 @@ import threading
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from storage.errors import DashboardAddressError
+from storage.errors import AddressError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -24,28 +24,27 @@ _LOOK_UP_SECONDS = 0.2
 _GRACE_SECONDS = 1
 
 
-def bind(*, host: str, port: int) -> socket.socket:
+def bind(*, host: str, port: int, command: str = "dampen dashboard") -> socket.socket:
     """Returns a socket that listens; `answer` is to follow.
 
     Args:
         host: an address or a name of this machine; `0.0.0.0` stands for all of its addresses, `::`
             for those of IPv6 too.
         port: 0 to 65535; 0 takes any free one.
+        command: what the user typed, for the remedies.
 
     Raises:
-        DashboardAddressError: the port is taken (the next free one is named), or the host is not
+        AddressError: the port is taken (the next free one is named), or the host is not
             this machine's.
     """
     if not 0 <= port <= 65535:
-        raise DashboardAddressError(
-            f"`port` must be an int in [0, 65535]; got {port}. Try --port 8080."
-        )
+        raise AddressError(f"`port` must be an int in [0, 65535]; got {port}. Try --port 0.")
     try:
         return socket.create_server(
             (host, port), family=_family(host), dualstack_ipv6=_is_dual(host)
         )
     except (OSError, UnicodeError) as error:  # the latter: no name at all
-        raise _address_error(host, port, error) from error
+        raise _address_error(host, port, error, command) from error
 
 
 def address_of(listening: socket.socket) -> str:
@@ -100,18 +99,18 @@ def _is_dual(host: str) -> bool:
     return host == "::" and socket.has_dualstack_ipv6()
 
 
-def _address_error(host: str, port: int, error: Exception) -> DashboardAddressError:
+def _address_error(host: str, port: int, error: Exception, command: str) -> AddressError:
     code = error.errno if isinstance(error, OSError) else None
     if code == errno.EADDRINUSE:
         free = _next_free_port(host, port)
-        remedy = f"{free} is free: dampen dashboard --port {free}" if free else "try --port 0"
-        return DashboardAddressError(f"Port {port} is busy; {remedy}")
+        remedy = f"{free} is free: {command} --port {free}" if free else "try --port 0"
+        return AddressError(f"Port {port} is busy; {remedy}")
     if code in (errno.EACCES, errno.EPERM):
-        return DashboardAddressError(
+        return AddressError(
             f"Port {port} may be used by the system only; choose one above 1023: "
-            "dampen dashboard --port 8080"
+            f"{command} --port 8080"
         )
-    return DashboardAddressError(
+    return AddressError(
         f"`host` must be an address of this machine; got {host!r}. "
         "Leave it out, or try --host 127.0.0.1."
     )

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from storage.database import Database, reading, writing
 from storage.errors import StudyExistsError, StudyNameError, StudyNotFoundError
+from storage.place_choice import settle_place
 from storage.schema import (
     own_answers,
     own_studies,
@@ -62,12 +63,14 @@ def create_study(
 
     Raises:
         StudyNameError, StudyExistsError: and nothing was written.
+        StorageURLError: meanwhile another study was made, with its files in another place.
     """
     _check_name(name)
     _check_budget(planned_trials)
     text = json.dumps(dict(settings))
     try:
         with writing(db) as connection:
+            settle_place(connection, db.place)
             study_id = _insert_study(connection, name, text, planned_trials, confirm)
             for number, params in enumerate(first_trials[:planned_trials]):
                 _enqueue(connection, study_id, number, params)

@@ -16,6 +16,7 @@ from storage.errors import StorageURLError
 
 ENVIRONMENT_VARIABLE = "DAMPEN_STORAGE"
 ARTIFACTS_VARIABLE = "DAMPEN_ARTIFACTS"
+PROXY_VARIABLE = "DAMPEN_PROXY"
 DEFAULT_URL = "sqlite:///dampen.db"
 
 _POSTGRESQL_DRIVERS = ("postgresql", "postgresql+psycopg")
@@ -79,18 +80,38 @@ def database_file(url: str) -> Path | None:
 
 
 def artifact_folder(url: str) -> Path:
-    """Returns the folder in which a storage keeps its files; it need not exist yet.
+    """Returns the folder in which a storage keeps its files, or what it makes of those in a bucket.
+
+    It need not exist yet.
 
     `/data/dampen.db` keeps them in `/data/dampen.artifacts`, so that the two move together. A
     database server keeps them in `dampen.artifacts` in the current folder. The environment's
     DAMPEN_ARTIFACTS goes before both: a folder that every machine of a search sees.
     """
-    if chosen := os.environ.get(ARTIFACTS_VARIABLE):
+    chosen = os.environ.get(ARTIFACTS_VARIABLE, "")
+    if chosen and "://" not in chosen:
         return Path(chosen).absolute()
     file = database_file(url)
     if file is None:
         return Path.cwd() / "dampen.artifacts"
     return file.with_name(f"{file.stem if file.suffix == '.db' else file.name}.artifacts")
+
+
+def proxy_address() -> tuple[str, int] | None:
+    """Returns host and port of the storage proxy that DAMPEN_PROXY names, or None.
+
+    Raises:
+        StorageURLError: the variable is set, and to nothing of the kind.
+    """
+    text = os.environ.get(PROXY_VARIABLE)
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise StorageURLError(
+            f"{PROXY_VARIABLE} must be HOST:PORT, as `dampen storage-proxy` says it; got {text!r}."
+        )
+    return host, int(port)
 
 
 def _parse(text: str) -> URL:

@@ -46,6 +46,7 @@ class Folder:
 
     path: Path
     started: list["subprocess.Popen[str]"] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)  # beside what all get
 
     def run(self, *arguments: str, timeout: float = 90) -> "subprocess.CompletedProcess[str]":
         """Runs `dampen` to its end."""
@@ -66,7 +67,7 @@ class Folder:
         process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=self.path,
-            env=_environment(),
+            env={**_environment(), **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -257,6 +258,7 @@ def _environment() -> dict[str, str]:
     left_out = (
         "DAMPEN_STORAGE",
         "DAMPEN_TOKEN",
+        "DAMPEN_PROXY",
         "TF_CPP_MIN_LOG_LEVEL",
         "CUDA_VISIBLE_DEVICES",
         "FORCE_COLOR",

@@ -12,7 +12,6 @@ from optuna.trial import TrialState
 
 from storage.artifacts import (
     StoredFile,
-    artifact_path,
     find_artifact,
     read_artifact,
     save_artifact,
@@ -20,6 +19,7 @@ from storage.artifacts import (
 from storage.claims import Claim, claim_trial
 from storage.database import Database
 from storage.errors import ArtifactError, ClaimLostError
+from storage.place import Folder, try_out
 from storage.studies import StudyRecord
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -123,7 +123,7 @@ def test_identifier_from_a_database_cannot_lead_out_of_the_folder(
     db: Database, claim: Claim, artifact_id: str
 ) -> None:
     with pytest.raises(ArtifactError, match="leads elsewhere"):
-        artifact_path(db, artifact_id)
+        db.place.fetch(artifact_id)
 
 
 def test_file_that_was_never_kept_or_is_lost_is_said_so(db: Database, claim: Claim) -> None:
@@ -156,3 +156,13 @@ def test_file_deleted_in_the_dashboard_is_not_found(db: Database, claim: Claim) 
     with pytest.raises(ArtifactError, match="none was kept"):
         find_artifact(db, claim.trial_id, "curve.png")
     assert find_artifact(db, claim.trial_id, "model.keras").name == kept
+
+
+def test_a_folder_is_tried_out_by_writing_reading_and_removing(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "files")
+    try_out(folder)
+    assert list(folder.path.iterdir()) == []
+    folder.path.rmdir()
+    folder.path.write_text("in the way of the folder")
+    with pytest.raises(ArtifactError, match=f"must be kept in {folder.path}"):
+        try_out(folder)

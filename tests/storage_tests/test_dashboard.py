@@ -24,7 +24,7 @@ from storage.artifacts import save_artifact
 from storage.claims import claim_trial
 from storage.dashboard import dashboard_app, policy_for, serve
 from storage.database import Database, writing
-from storage.errors import DashboardAddressError, StorageMissingError
+from storage.errors import AddressError, StorageMissingError
 from storage.guard import READING, Policy, guarded
 from storage.hosts import served_names
 from storage.progress import list_studies
@@ -259,7 +259,7 @@ def _says_hello(environ: "WSGIEnvironment", start_response: "StartResponse") -> 
 def test_busy_port_is_answered_with_a_free_one() -> None:
     with bind(host="127.0.0.1", port=0) as listening:
         port = listening.getsockname()[1]
-        with pytest.raises(DashboardAddressError) as caught:
+        with pytest.raises(AddressError) as caught:
             bind(host="127.0.0.1", port=port)
         said = str(caught.value)
         found = re.fullmatch(
@@ -273,7 +273,7 @@ def test_busy_port_is_answered_with_a_free_one() -> None:
 
 @pytest.mark.parametrize("host", ["203.0.113.1", "2001:db8::1", "no.such.host.invalid", "a" * 64])
 def test_host_that_is_not_ours_is_refused(host: str) -> None:
-    with pytest.raises(DashboardAddressError) as caught:
+    with pytest.raises(AddressError) as caught:
         bind(host=host, port=0)
     assert str(caught.value) == (
         f"`host` must be an address of this machine; got {host!r}. "
@@ -282,7 +282,7 @@ def test_host_that_is_not_ours_is_refused(host: str) -> None:
 
 
 def test_port_out_of_range_is_refused() -> None:
-    with pytest.raises(DashboardAddressError, match=r"\[0, 65535\]; got 70000"):
+    with pytest.raises(AddressError, match=r"\[0, 65535\]; got 70000"):
         bind(host="127.0.0.1", port=70000)
 
 

@@ -150,7 +150,7 @@ def test_files_of_the_study_itself_go_too(db: Database, study: StudyRecord) -> N
 def test_files_go_last(db: Database, study: StudyRecord, monkeypatch: pytest.MonkeyPatch) -> None:
     _finish(db, study, b"weights")
 
-    def refuse(path: Path) -> None:
+    def refuse(path: Path, missing_ok: bool = False) -> None:
         raise PermissionError(13, os.strerror(13))
 
     monkeypatch.setattr(Path, "unlink", refuse)

@@ -15,13 +15,16 @@ import psutil
 import pytest
 
 from storage.artifacts import save_artifact
+from storage.bucket import Bucket
 from storage.claims import Claim, claim_trial
 from storage.database import Database, close, writing
 from storage.doctor import examine
 from storage.errors import ArtifactError, StorageURLError
 from storage.finding import Finding
+from storage.place import Folder
 from storage.recorded import may_serve_others, recorded_files, remove_files, unrecorded_files
 from storage.studies import StudyRecord, create_study
+from storage.url import artifact_folder
 from storage.workers import end_worker, register_worker
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -293,7 +296,7 @@ def test_file_that_vanishes_before_it_is_removed_is_no_error(db: Database) -> No
     left = _leave(db.artifacts, str(uuid.uuid4()), hours=2)
     found = unrecorded_files(db)
     left.unlink()
-    remove_files(found)
+    remove_files(db, found)
     assert unrecorded_files(db) == []
 
 
@@ -306,22 +309,26 @@ def test_folder_that_cannot_be_changed_is_said(
     db.artifacts.chmod(0o555)
     try:
         with as_ordinary_user(), pytest.raises(ArtifactError, match="must be removable"):
-            remove_files(found)
+            remove_files(db, found)
     finally:
         db.artifacts.chmod(0o755)
 
 
-def test_folders_that_may_serve_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_that_may_serve_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def may(url: str) -> bool:
+        return may_serve_others(url, Folder(artifact_folder(url)))
+
     url = f"sqlite:///{tmp_path}/dampen.db"
-    assert not may_serve_others(url)
-    assert may_serve_others("postgresql+psycopg://ada@db/dampen")
+    assert not may(url)
+    assert may("postgresql+psycopg://ada@db/dampen")
+    assert may_serve_others(url, Bucket("s3://rooks", tmp_path))
     for name in ("dampen", "dampen.db"):  # both keep their files in dampen.artifacts
         (tmp_path / name).touch()
-    assert may_serve_others(url)
-    assert may_serve_others(f"sqlite:///{tmp_path}/dampen")
-    assert not may_serve_others(f"sqlite:///{tmp_path}/other.db")
+    assert may(url)
+    assert may(f"sqlite:///{tmp_path}/dampen")
+    assert not may(f"sqlite:///{tmp_path}/other.db")
     monkeypatch.setenv("DAMPEN_ARTIFACTS", str(tmp_path / "shared"))
-    assert may_serve_others(f"sqlite:///{tmp_path}/other.db")
+    assert may(f"sqlite:///{tmp_path}/other.db")
 
 
 @on_sqlite

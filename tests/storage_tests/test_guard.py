@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.admission import checked_token, cookie, link
-from storage.errors import DashboardAddressError
+from storage.errors import AddressError
 from storage.guard import Policy, guarded
 from storage.hosts import served_names
 
@@ -224,7 +224,7 @@ def test_machine_has_its_own_name_where_others_reach_it(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("name", ["https://dash.example.com", "dash.example.com/a", "*", ""])
 def test_what_is_no_name_cannot_be_allowed(name: str) -> None:
-    with pytest.raises(DashboardAddressError, match="`--allow-host` must be a name as it stands"):
+    with pytest.raises(AddressError, match="`--allow-host` must be a name as it stands"):
         served_names(host="127.0.0.1", loopback=True, allowed=[name])
 
 
@@ -300,7 +300,7 @@ def test_token_is_made_where_others_reach_the_dashboard_and_none_is_given() -> N
 
 @pytest.mark.parametrize("token", ["", "a" * 15])
 def test_short_token_is_refused(token: str) -> None:
-    with pytest.raises(DashboardAddressError) as caught:
+    with pytest.raises(AddressError) as caught:
         checked_token(token, needed=False)
     assert str(caught.value) == (
         f"`--token` must have at least 16 characters; got {len(token)}. Leave it out, and one is "

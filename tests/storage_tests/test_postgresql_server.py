@@ -259,6 +259,7 @@ def test_storage_of_version_one_comes_forward(
     query("ALTER TABLE dampen_workers DROP COLUMN stale_after_seconds, DROP COLUMN lost_because")
     query("ALTER TABLE dampen_studies DROP COLUMN confirm")
     query("DROP TABLE dampen_confirmations, dampen_answers")
+    query("ALTER TABLE dampen_schema DROP COLUMN artifacts")
     query("UPDATE dampen_schema SET version = 1")
     again = open_storage(db.url, create=False)
     assert query("SELECT version FROM dampen_schema") == [(SCHEMA_VERSION,)]
