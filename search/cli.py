@@ -103,6 +103,24 @@ Assignments = Annotated[
         help="A parameter of the space as a line of its file says it; may be repeated.",
     ),
 ]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|HOST:PORT", help="Ray's cluster; without it one is started here, to try out."
+    ),
+]
+CpusPerWorker = Annotated[
+    float | None, typer.Option(metavar="C", help="What Ray sets aside for a worker; 1 unless told.")
+]
+GpusPerWorker = Annotated[
+    float | None, typer.Option(metavar="G", help="Likewise, fractions too; 0 unless told.")
+]
+OnInterrupt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="stop|detach", help="What Ray's workers do on Ctrl-C here; stop unless told."
+    ),
+]
 TrialNumber = Annotated[
     int | None, typer.Option("--trial", metavar="N", help="Number of a trial, from 0.")
 ]
@@ -147,6 +165,14 @@ def launch(
         typer.Option(metavar="NAME", help="Name of the study. [default: made from the data's]"),
     ] = None,
     storage: Storage = None,
+    artifacts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="S3-URL",
+            help="Bucket for the files of a new storage, s3://BUCKET/PREFIX. "
+            "[default: $DAMPEN_ARTIFACTS, or a folder beside the database]",
+        ),
+    ] = None,
     trials: Annotated[
         int, typer.Option(metavar="N", help="Trials to finish.", show_default=True)
     ] = 50,
@@ -205,6 +231,16 @@ def launch(
         bool,
         typer.Option("--stop-when-flat", help="End when more trials would gain less than chance."),
     ] = False,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="local|ray", help="Where workers run: here, or on a Ray cluster's nodes."
+        ),
+    ] = "local",
+    address: Address = None,
+    cpus_per_worker: CpusPerWorker = None,
+    gpus_per_worker: GpusPerWorker = None,
+    on_interrupt: OnInterrupt = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a study and run it to its budget."""
@@ -216,6 +252,7 @@ def launch(
         target=target,
         study=study,
         storage=storage,
+        artifacts=artifacts,
         trials=trials,
         confirm=confirm,
         timeout=timeout,
@@ -239,6 +276,11 @@ def launch(
         warm_start=warm_start,
         portfolio=portfolio,
         stop_when_flat=stop_when_flat,
+        engine=engine,
+        address=address,
+        cpus_per_worker=cpus_per_worker,
+        gpus_per_worker=gpus_per_worker,
+        on_interrupt=on_interrupt,
     )
     print_end(found, as_json=as_json)
 
@@ -348,6 +390,17 @@ def resume(
         int | None,
         typer.Option(metavar="N", help="Processes that train. [default: as at launch]"),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|ray",
+            help="Where workers run. [default: as at launch, as the next four]",
+        ),
+    ] = None,
+    address: Address = None,
+    cpus_per_worker: CpusPerWorker = None,
+    gpus_per_worker: GpusPerWorker = None,
+    on_interrupt: OnInterrupt = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on with an interrupted study."""
@@ -362,6 +415,11 @@ def resume(
         confirm=confirm,
         timeout=timeout,
         workers=workers,
+        engine=engine,
+        address=address,
+        cpus_per_worker=cpus_per_worker,
+        gpus_per_worker=gpus_per_worker,
+        on_interrupt=on_interrupt,
     )
     print_end(found, as_json=as_json)
 
@@ -470,7 +528,7 @@ def report(
     objective: ObjectiveNow = None,
     storage: Storage = None,
 ) -> None:
-    """Write a study's answer, with pictures and how it was done, as one file to send on."""
+    """Write a study's answer, with pictures and how it was done, as one file."""
     from search.answer.answer import make_answer
     from search.report.gathering import gather
     from search.report.making import choose_form, make_report, write_report
@@ -526,6 +584,21 @@ def dashboard(
         read_only=read_only,
         on_ready=ready,
     )
+
+
+@app.command("storage-proxy")
+@answering
+def storage_proxy(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; who reaches it can change every study.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 13000,
+    storage: Storage = None,
+) -> None:
+    """Ask one PostgreSQL for many workers, who have DAMPEN_PROXY=HOST:PORT. Ctrl-C ends it."""
+    from storage.proxy import serve_proxy
+
+    serve_proxy(storage, host=host, port=port, say=lambda said: typer.echo(said, err=True))
 
 
 @app.command()
@@ -619,15 +692,13 @@ def doctor(
 ) -> None:
     """Look the storage over: what is wrong, and what to type."""
     from search.terminal.findings import print_findings
-    from search.upkeep import agreed, diagnosis_json
+    from search.upkeep import agreed, diagnosis_json, shared_place
     from storage.doctor import examine
-    from storage.recorded import may_serve_others
-    from storage.url import artifact_folder, resolve_url
+    from storage.url import resolve_url
 
     url = resolve_url(storage)
-    if clean and not yes and may_serve_others(url):
-        folder = artifact_folder(url)
-        clean = agreed(f"Clean {folder}, in which no other storage may keep files?")
+    if clean and not yes and (place := shared_place(url)):
+        clean = agreed(f"Clean {place}, in which no other storage may keep files?")
     findings = examine(url, clean=clean)
     if as_json:
         print_json(diagnosis_json(url, findings))

@@ -21,6 +21,7 @@ from search.worker_process import heartbeat_seconds, leave_on_signal, worker_env
 from storage.database import open_database
 from storage.drive import drive_warning
 from storage.patience import PATIENCE_SECONDS, Patience
+from storage.place import try_out
 from storage.studies import load_study
 
 
@@ -53,6 +54,7 @@ def join(
     patience = Patience(limit_seconds=PATIENCE_SECONDS, say=_say, over=stop)
     db = open_database(storage, create=False, patience=patience)
     record = load_study(db, study)
+    try_out(db.place)  # before an hour's training is found to have nowhere to go
     settings = Settings.from_json(record.settings)
     file = same_objective(study, settings.objective, objective)
     folder = prepared_folder(db, record, settings, same_table(db, record, settings, data))

@@ -15,6 +15,7 @@ from optuna.distributions import BaseDistribution, distribution_to_json, json_to
 from objectives.table.roles import Roles
 from search.errors import SettingError, StudyChangedError
 from search.objective.objective_file import ObjectiveFile
+from search.placement import Placement
 from search.pruning import check_pruner
 from search.sampling import check_sampler
 from search.spaces.named_spaces import DEFAULT_SPACE, SpaceSpec
@@ -80,6 +81,7 @@ class Settings:
     stop_when_flat: bool = False
     first_trials: list[dict[str, Any]] = field(default_factory=list)  # `spaces/beginning.py`
     workers: int
+    placement: Placement = field(default_factory=Placement)  # of the workers
     versions: dict[str, str]
 
     def distributions(self) -> dict[str, BaseDistribution]:
@@ -104,8 +106,9 @@ class Settings:
             for key, value in stored.get("roles", {}).items()
         }
         objective = ObjectiveFile.from_json(stored.get("objective"))
+        placement = Placement(**stored.get("placement", {}))
         own = {"data": DataIdentity(**data), "roles": Roles(**roles), "objective": objective}
-        return cls(**{**stored, **own})
+        return cls(**{**stored, **own, "placement": placement})
 
 
 def stored_space(space: Mapping[str, BaseDistribution]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from objectives.table.dataset import Table, read_table
 from objectives.table.npz import say_shape
 from objectives.verdict.probe import UNPROBED, probe_l1
 from search.duration import parse_duration
+from search.engine import check_engine, open_engine
 from search.errors import Interrupted, SettingError
 from search.figures import ENDED_EARLY, StudyFigures, TrialFigures, study_figures, trial_figures
 from search.flatness import StopWhenFlat
@@ -27,6 +28,7 @@ from search.inspecting import inspect, make_roles
 from search.objective.objective_file import BUILT_IN as OBJECTIVES
 from search.objective.objective_file import check_objective, read_objective, same_objective
 from search.page.front import Page, both
+from search.placement import Placement, place
 from search.pool import Orders, run_pool
 from search.progress import Progress
 from search.pruning import DEFAULT_PRUNER
@@ -59,6 +61,7 @@ from storage.database import Database, open_database
 from storage.drive import drive_warning
 from storage.errors import StorageMissingError, StudyNotFoundError
 from storage.patience import PATIENCE_SECONDS
+from storage.place import try_out
 from storage.progress import latest_unfinished, list_studies
 from storage.studies import (
     StudyRecord,
@@ -94,6 +97,7 @@ def launch(
     target: str | None = None,
     study: str | None = None,
     storage: str | None = None,
+    artifacts: str | None = None,
     trials: int = DEFAULT_TRIALS,
     confirm: int = DEFAULT_CONFIRM,
     timeout: str | float | None = None,
@@ -117,6 +121,11 @@ def launch(
     warm_start: str | None = None,
     portfolio: bool = True,
     stop_when_flat: bool = False,
+    engine: str = "local",
+    address: str | None = None,
+    cpus_per_worker: float | None = None,
+    gpus_per_worker: float | None = None,
+    on_interrupt: str | None = None,
     progress: bool = True,
 ) -> Study:
     """Create a study and run it to its budget.
@@ -126,6 +135,8 @@ def launch(
         target: the column to predict; the one called "target" unless told.
         study: a name of its own; made from the data's name unless told.
         storage: a database URL; the environment's DAMPEN_STORAGE, or else `sqlite:///dampen.db`.
+        artifacts: the bucket for the files of a new storage, as "s3://BUCKET/PREFIX"; a folder
+            unless told, DAMPEN_ARTIFACTS or one beside the database.
         trials: the budget: trials that end complete, pruned or failed, >= 1.
         confirm: how many of the best trials are trained again, twice each, once the budget is
             spent, for the winner to be chosen on that; >= 0, 0 for none.
@@ -155,6 +166,14 @@ def launch(
         portfolio: whether what was good on other tables is tried early.
         stop_when_flat: whether to end when more trials would gain less than the best ones differ
             by chance (`search/flatness.py`).
+        engine: where workers run: "local", processes of this machine, or "ray", actors of a Ray
+            cluster.
+        address: of the cluster, "auto" or "HOST:PORT"; unless told, a Ray is started here for as
+            long as this lasts.
+        cpus_per_worker: what Ray sets aside for each, > 0; 1 unless told.
+        gpus_per_worker: likewise, >= 0, fractions too; 0 unless told.
+        on_interrupt: what becomes of the workers on Ctrl-C: "stop", or "detach", to go on; stop
+            unless told.
         progress: whether to show the table and the progress on standard error.
 
     Raises:
@@ -176,6 +195,17 @@ def launch(
     )
     heartbeat_seconds()  # a bad one is refused before a worker meets it
     timeout_seconds = parse_duration(timeout) if timeout is not None else None
+    placement = place(
+        Placement(),
+        {
+            "engine": engine,
+            "address": address,
+            "cpus_per_worker": cpus_per_worker,
+            "gpus_per_worker": gpus_per_worker,
+            "on_interrupt": on_interrupt,
+        },
+        storage,
+    )
     spec = read_space(space, fixed)
     if objective is None and str(data) in OBJECTIVES:
         objective = str(data)
@@ -195,7 +225,7 @@ def launch(
         time=time,
     )
     if study is not None:
-        _check_free(storage, study)
+        _check_free(storage, artifacts, study)
     raw = file is not None
     found = inspect(data, target, roles, seed=seed, folds=folds, shown=progress, raw=raw)
     if found.table.shape is not None and file is None:
@@ -203,7 +233,9 @@ def launch(
             f"a row of {found.table.name} is an array of {say_shape(found.table.shape)}, for which "
             "no network is built in; say --objective FILE. `dampen objective` prints an example."
         )
-    db = open_database(storage)
+    db = open_database(storage, artifacts=artifacts)
+    try_out(db.place)
+    check_engine(placement, db)
     with kept_table(data, found.table, db) as source:
         table = found.table
         if isinstance(data, pd.DataFrame):  # a file from here on, with the hash of a file
@@ -232,6 +264,7 @@ def launch(
             timeout_seconds=timeout_seconds,
             stop_when_flat=stop_when_flat,
             workers=workers,
+            placement=placement,
             versions=installed_versions(),
         )
         first = beginning(db, settings, warm_start=warm_start, portfolio=portfolio)
@@ -255,6 +288,7 @@ def launch(
         settings,
         table,
         folder,
+        placement=placement,
         workers=workers,
         seconds=timeout_seconds,
         flat=stop_when_flat,
@@ -272,6 +306,11 @@ def resume(
     confirm: int | None = None,
     timeout: str | float | None = None,
     workers: int | None = None,
+    engine: str | None = None,
+    address: str | None = None,
+    cpus_per_worker: float | None = None,
+    gpus_per_worker: float | None = None,
+    on_interrupt: str | None = None,
     progress: bool = True,
 ) -> Study:
     """Go on with a study to its budget, with everything it was launched with.
@@ -287,6 +326,8 @@ def resume(
             unless told.
         timeout: for this time only; as at launch unless told.
         workers: for this time only; as at launch unless told.
+        engine, address, cpus_per_worker, gpus_per_worker, on_interrupt: likewise. Workers that
+            were left to go on are taken over.
         progress: whether to show progress on standard error.
 
     Raises:
@@ -309,6 +350,18 @@ def resume(
     if workers < 1:
         raise SettingError(f"--workers must be a whole number of at least 1; got {workers}.")
     seconds = parse_duration(timeout) if timeout is not None else settings.timeout_seconds
+    placement = place(
+        settings.placement,
+        {
+            "engine": engine,
+            "address": address,
+            "cpus_per_worker": cpus_per_worker,
+            "gpus_per_worker": gpus_per_worker,
+            "on_interrupt": on_interrupt,
+        },
+        db.url,
+    )
+    check_engine(placement, db)
     table = same_table(db, record, settings, data)
     folder = prepared_folder(db, record, settings, table)
     if objective is None or settings.objective is None:
@@ -328,6 +381,7 @@ def resume(
         settings,
         table,
         folder,
+        placement=placement,
         workers=workers,
         seconds=seconds,
         flat=settings.stop_when_flat and trials is None,  # who raises the budget wants it spent
@@ -365,6 +419,7 @@ def _run(
     table: Table,
     folder: Path,
     *,
+    placement: Placement,
     workers: int,
     seconds: float | None,
     flat: bool,
@@ -374,7 +429,6 @@ def _run(
     orders = Orders(
         study=record.name,
         study_id=record.study_id,
-        folder=folder,
         workers=workers,
         deadline=deadline,
     )
@@ -394,17 +448,20 @@ def _run(
             watch = both(shown.watch, page.watch)
             if flat:
                 watch = both(watch, StopWhenFlat(db, record, folder, shown.say).watch)
-            run_pool(db, orders, watch)
+            with open_engine(
+                placement, db, record.name, folder, settings.objective, shown.say
+            ) as engine:
+                run_pool(db, orders, engine, watch)
             confirm_best(db, then, shown.say)
     except KeyboardInterrupt:
         raise Interrupted(record.name, db.url) from None
     return Study(name=record.name, url=db.url)
 
 
-def _check_free(storage: str | None, study: str) -> None:
+def _check_free(storage: str | None, artifacts: str | None, study: str) -> None:
     """Refuse the name of a study that exists before a large table is read for nothing."""
     try:
-        db = open_database(storage, create=False)
+        db = open_database(storage, create=False, artifacts=artifacts)
     except StorageMissingError:
         return
     check_free(db, study)

@@ -15,9 +15,13 @@ import typer
 
 from search.errors import SettingError
 from storage.backup import Backup
+from storage.database import close, open_database
 from storage.deletion import Contents
+from storage.errors import StorageError
 from storage.finding import Finding
-from storage.url import ARTIFACTS_VARIABLE, redact
+from storage.place import Folder, Place
+from storage.recorded import may_serve_others
+from storage.url import ARTIFACTS_VARIABLE, artifact_folder, redact
 
 
 def agreed(question: str) -> bool:
@@ -32,6 +36,18 @@ def agreed(question: str) -> bool:
         return typer.confirm(question, err=True)
     except typer.Abort:  # Ctrl-C, or the end of the input
         raise KeyboardInterrupt from None
+
+
+def shared_place(url: str) -> str | None:
+    """Return where a storage at a resolved URL keeps its files, if others may, unknown to it."""
+    try:
+        db = open_database(url, create=False)
+    except StorageError:  # nothing will be removed
+        place: Place = Folder(artifact_folder(url))
+    else:
+        place = db.place
+        close(db)
+    return str(place) if may_serve_others(url, place) else None
 
 
 def diagnosis_json(url: str, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -62,8 +78,10 @@ def say_backup(backup: Backup) -> str:
             f"{_count(backup.missing, 'file')} could not be copied, being gone: of a study that "
             "was deleted meanwhile, or lost before (`dampen doctor` says so)."
         )
+    if backup.bucket is not None:
+        lines.append(f"The trials' files stay in {backup.bucket}, where the copy finds them.")
     command = f"dampen studies --storage {shlex.quote(backup.url)}"
-    if os.environ.get(ARTIFACTS_VARIABLE):
+    if backup.bucket is None and os.environ.get(ARTIFACTS_VARIABLE):
         command = f"{ARTIFACTS_VARIABLE}={shlex.quote(str(backup.artifacts))} {command}"
     return "\n".join([*lines, f"To use it: {command}"])
 

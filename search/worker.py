@@ -1,10 +1,10 @@
 """A worker: the process that trains, one trial after another, until the study is finished.
 
-The pool starts it as `python -m search.worker STUDY FOLDER` with the storage in DAMPEN_STORAGE, so
-that no password is on a command line, and with its standard input as its lifeline: when that
-closes, because the pool asks for a stop or because the pool itself was killed, the worker gives its
-trial back and leaves. `dampen worker` becomes one that obeys signals alone (`joining.py`). These
-are the only processes that load TensorFlow for a search.
+An engine starts it as `python -m search.worker STUDY FOLDER [OBJECTIVE]` with the storage in
+DAMPEN_STORAGE, so that no password is on a command line, and with its standard input as its
+lifeline: when that closes, because the pool asks for a stop or because whoever started it was
+killed, the worker gives its trial back and leaves. `dampen worker` becomes one that obeys signals
+alone (`joining.py`). These are the only processes that load TensorFlow for a search.
 """
 
 import os
@@ -55,8 +55,14 @@ ALIKE = 3  # a study whose first trials, this many, all fail with one message ca
 Watch = Callable[[StudySummary], None]
 
 
-def main(study: str, folder: Path) -> int:
-    """Run a worker of a pool until the study is finished; return its exit code."""
+def main(study: str, folder: Path, objective: Path | None = None) -> int:
+    """Run a worker of a pool until the study is finished; return its exit code.
+
+    Args:
+        study: its name.
+        folder: of the prepared data.
+        objective: where its own objective lies; where it lay at launch unless told.
+    """
     stop = threading.Event()
     leave_on_signal(stop)
     threading.Thread(target=_watch_lifeline, args=(stop,), daemon=True).start()
@@ -64,7 +70,7 @@ def main(study: str, folder: Path) -> int:
     try:
         db = open_database(create=False, patience=patience)
         record = load_study(db, study)
-        file = same_objective(study, Settings.from_json(record.settings).objective)
+        file = same_objective(study, Settings.from_json(record.settings).objective, objective)
         finished = run_worker(db, record, folder, file, stop)
     except SearchError as error:
         say(str(error))
@@ -233,4 +239,4 @@ def say(sentence: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(main(sys.argv[1], *map(Path, sys.argv[2:4])))

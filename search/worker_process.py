@@ -1,7 +1,7 @@
 """How a worker process is set up, started and stopped, and what a signal means to it.
 
 Free of TensorFlow, for the sake of those who start one. Next: `worker.py` is what runs in the
-process; `pool.py` and `confirming.py` start several, `joining.py` becomes one.
+process; `engine.py`, `cluster/` and `confirming.py` start some, `joining.py` becomes one.
 """
 
 import os
@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,15 +34,17 @@ class Started:
     log: IO[bytes]  # what it says
 
 
-def start_worker(command: Sequence[str], url: str) -> Started:
-    """Start a worker on the storage at `url`."""
+def start_worker(
+    command: Sequence[str], url: str, environment: Mapping[str, str] | None = None
+) -> Started:
+    """Start a worker on the storage at `url`; `environment` goes before what it has otherwise."""
     log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the worker
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
-        env={**os.environ, **worker_environment(url)},
+        env={**os.environ, **worker_environment(url), **(environment or {})},
         start_new_session=True,  # Ctrl-C in the terminal is for whoever started it alone
     )
     return Started(process=process, log=log)
@@ -78,10 +80,17 @@ def _close_lifeline(worker: Started) -> None:
         worker.process.stdin.close()
 
 
-def worker_command(study: str, folder: Path) -> list[str]:
-    """Return the command of a worker of a pool; its standard input is its lifeline."""
+def worker_command(study: str, folder: Path, objective: Path | None = None) -> list[str]:
+    """Return the command of a worker of a pool; its standard input is its lifeline.
+
+    Args:
+        study: its name.
+        folder: of the prepared data.
+        objective: where its own objective lies; where it lay at launch unless told.
+    """
+    told = [] if objective is None else [str(objective)]
     # -P: a file called search.py in the current folder must not stand in for this package
-    return [sys.executable, "-P", "-m", "search.worker", study, str(folder)]
+    return [sys.executable, "-P", "-m", "search.worker", study, str(folder), *told]
 
 
 def worker_environment(url: str) -> dict[str, str]:

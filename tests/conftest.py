@@ -1,6 +1,7 @@
-"""What every folder of tests may ask for: a real PostgreSQL server; and who runs what.
+"""What every folder of tests may ask for: a real PostgreSQL server, an S3 server; and who runs
+what.
 
-Next: `postgresql.py` says how it runs, and how it ends.
+Next: `postgresql.py` and `s3.py` say how they run, and how they end.
 """
 
 import importlib.util
@@ -29,6 +30,18 @@ class ByFile(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     """Keep what makes a study for a whole file, or folder, from making it once a process."""
     return ByFile(config, log)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The endpoint of one S3 server a session, started when the first test asks for it."""
+    for package in ("moto", "boto3"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"tests of a bucket need {package}: pip install 'dampen[test]'")
+    from s3 import running_s3
+
+    with running_s3() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ import search.exporting
 import search.study
 from search.errors import SettingError, StudyChangedError, TrialError
 from search.figures import ENDED_EARLY
+from search.placement import Placement
 from search.report.commands import launch_command
 from search.settings import Settings
 from search.spaces.named_spaces import NAMED
@@ -313,3 +314,31 @@ def test_a_study_that_ended_early_has_not_once_its_budget_is_raised(
     queued = [t.system_attrs["fixed_params"] for t in db.optuna.get_all_trials(record.study_id)]
     assert len(queued) == len(first) > 3
     assert queued == first
+
+
+# Where workers run
+
+
+def test_a_file_that_other_machines_cannot_share_is_refused_before_anything_is_made(
+    started: list[Settings],
+) -> None:
+    with pytest.raises(SettingError, match="cannot share a SQLite file"):
+        _launch("no such.csv", engine="ray", address="auto")
+    assert list(Path().iterdir()) == []
+
+
+def test_a_resume_runs_workers_where_the_launch_did_but_for_what_is_told(
+    started: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed: list[Placement] = []
+
+    def run(db: Any, record: Any, *_: Any, placement: Placement, **__: Any) -> Study:
+        placed.append(placement)
+        return Study(name=record.name, url=db.url)
+
+    monkeypatch.setattr(search.study, "_run", run)
+    study = _launch(_frame(), engine="ray", cpus_per_worker=2)
+    for told in ({}, {"gpus_per_worker": 0.5}, {"engine": "local"}, {}):
+        resume(study.name, progress=False, **told)
+    ray = Placement(engine="ray", cpus_per_worker=2)
+    assert placed == [ray, ray, replace(ray, gpus_per_worker=0.5), Placement(), ray]

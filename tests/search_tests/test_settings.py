@@ -8,6 +8,7 @@ import pytest
 
 from objectives.table.roles import Roles
 from search.errors import SettingError, StudyChangedError
+from search.placement import Placement
 from search.settings import (
     DataIdentity,
     Settings,
@@ -39,6 +40,7 @@ SETTINGS = Settings(
     patience=10,
     timeout_seconds=None,
     workers=2,
+    placement=Placement(engine="ray", address="auto", gpus_per_worker=0.5),
     folds=5,
     roles=Roles(categorical=("zip",), group="customer"),
     versions={**installed_versions(), "dampen": "0.0.9"},
