@@ -94,12 +94,26 @@ def _found(address: str) -> str:
     host, _, port = found.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()
+        _greet(found)
     except (OSError, OverflowError) as error:
         raise SettingError(
             f"a Ray cluster must answer at {found}; none does ({error}). Check --address, and that "
             "`ray status` works on this machine."
         ) from None
     return found
+
+
+def _greet(address: str) -> None:
+    """Raise TimeoutError where who answers does not speak Ray's language, gRPC."""
+    import grpc
+
+    if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+        return  # it would not speak to a stranger
+    with grpc.insecure_channel(address) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=SECONDS_TO_ANSWER)
+        except grpc.FutureTimeoutError:
+            raise TimeoutError("what answers there is something else") from None
 
 
 @contextmanager

@@ -5,9 +5,11 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import pytest
 
 from search.cluster.session import connected
@@ -53,11 +55,12 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> Ray:
 
 @pytest.fixture
 def answering() -> Iterator[str]:
-    """An address where somebody answers."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
+    """An address where somebody answers as Ray does."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None)
 
 
 def test_a_ray_of_its_own_is_quiet_and_heeds_only_who_knows_its_token(ray: Ray) -> None:
@@ -102,6 +105,22 @@ def test_where_nobody_answers_that_is_said(ray: Ray, answering: str) -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with (
             pytest.raises(SettingError, match=f"a Ray cluster must answer at {address}; none"),
+            connected(Placement(engine="ray", address=address), "dampen"),
+        ):
+            pass
+    assert ray.asked is None
+
+
+def test_where_something_else_answers_that_is_said(
+    ray: Ray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.cluster.session.SECONDS_TO_ANSWER", 0.2)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        with (
+            pytest.raises(SettingError, match=r"what answers there is something else"),
             connected(Placement(engine="ray", address=address), "dampen"),
         ):
             pass
