@@ -31,6 +31,11 @@ class Placement:
         """Whether workers go on when the shell that launched them is interrupted."""
         return self.on_interrupt == "detach"
 
+    def fits(self, resources: Mapping[str, float]) -> bool:
+        """Whether a node with these resources, as Ray names them, has a place for a worker."""
+        enough = resources.get("CPU", 0) >= self.cpus_per_worker
+        return enough and resources.get("GPU", 0) >= self.gpus_per_worker
+
 
 def place(before: Placement, told: Mapping[str, Any], storage: str | None) -> Placement:
     """Return where workers are to run, checked.

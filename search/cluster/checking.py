@@ -4,16 +4,22 @@ A worker that keeps its networks where nobody else looks would lose them without
 """
 
 import os
+import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from search.cluster.ray_engine import carried_environment
 from search.cluster.session import connected
 from search.errors import SettingError
 from search.placement import Placement
+from storage.bucket import Bucket
 from storage.database import Database, close, open_database
 from storage.errors import StorageError
+from storage.place import Place
 
 SECONDS_TO_ANSWER = 60.0  # for all nodes; the first task on a node starts Python and unpacks code
 
@@ -37,7 +43,7 @@ def check_nodes(placement: Placement, db: Database) -> None:
         nodes = {
             each["NodeID"]: each["NodeManagerHostname"]
             for each in ray.nodes()
-            if each["Alive"] and each["Resources"].get("CPU", 0) >= placement.cpus_per_worker
+            if each["Alive"] and placement.fits(each["Resources"])
         }
         asked, answers = str(uuid.uuid4()), {node: str(uuid.uuid4()) for node in nodes}
         try:
@@ -66,15 +72,26 @@ def look_around(url: str, environment: Mapping[str, str], asked: str, answer: st
     try:
         db = open_database(url, create=False)
         try:
-            file = db.place.fetch(asked)
-            if file is None:
-                return _unseen(db)
-            db.place.write(answer, "answer.txt", file.read_bytes())
+            with _without_a_trace(db.place) as place:
+                file = place.fetch(asked)
+                if file is None:
+                    return _unseen(db)
+                place.write(answer, "answer.txt", file.read_bytes())
         finally:
             close(db)
     except StorageError as error:
         return str(error)
     return None
+
+
+@contextmanager
+def _without_a_trace(place: Place) -> Iterator[Place]:
+    """Give a place whose downloads are gone after the block: a worker may have no use for any."""
+    if not isinstance(place, Bucket):
+        yield place
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield replace(place, downloads=Path(folder))
 
 
 def _ask(ray: Any, db: Database, asked: str, answers: Mapping[str, str]) -> dict[str, str | None]:

@@ -25,6 +25,7 @@ class Parcel:
     """Files, and the hash of all of them."""
 
     digest: str
+    sizes: Mapping[str, int]  # bytes of each file
     content: Content = field(repr=False)
 
 
@@ -38,16 +39,25 @@ def pack(folder: Path, objective: Path | None) -> Parcel:
     for name, each in content.items():
         digest.update(f"{name}\0{len(each)}\0".encode())
         digest.update(each.data)
-    return Parcel(digest=digest.hexdigest(), content=content)
+    sizes = {name: len(each) for name, each in content.items()}
+    return Parcel(digest=digest.hexdigest(), sizes=sizes, content=content)
 
 
-def unpack(digest: str, fetch: Callable[[], Content], cache: Path | None = None) -> Path:
+def unpack(
+    digest: str,
+    sizes: Mapping[str, int],
+    fetch: Callable[[], Content],
+    cache: Path | None = None,
+) -> Path:
     """Return the folder of a parcel on this machine, which is fetched where it is not there.
+
+    One that has lost files, as to whatever cleans temporary folders, is fetched again.
 
     Several processes may do so at once: each writes beside, and the first to rename wins.
 
     Args:
         digest: of the parcel.
+        sizes: of the parcel.
         fetch: returns its content.
         cache: where parcels lie; in the temporary folder unless told.
 
@@ -59,8 +69,9 @@ def unpack(digest: str, fetch: Callable[[], Content], cache: Path | None = None)
     if cache.stat().st_uid != os.getuid():  # who else could put data there
         raise PermissionError(f"{cache} belongs to another user; remove it")
     folder = cache / digest
-    if folder.is_dir():
+    if _is_whole(folder, sizes):
         return folder
+    shutil.rmtree(folder, ignore_errors=True)
     content = fetch()
     beside = Path(tempfile.mkdtemp(prefix=".", dir=cache))
     try:
@@ -71,11 +82,16 @@ def unpack(digest: str, fetch: Callable[[], Content], cache: Path | None = None)
         try:
             beside.rename(folder)
         except OSError:
-            if not folder.is_dir():  # else another process was first
+            if not _is_whole(folder, sizes):  # else another process was first
                 raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder
+
+
+def _is_whole(folder: Path, sizes: Mapping[str, int]) -> bool:
+    files = {folder / name: size for name, size in sizes.items()}
+    return all(file.is_file() and file.stat().st_size == size for file, size in files.items())
 
 
 def objective_in(folder: Path) -> Path | None:

@@ -64,6 +64,7 @@ def ray_engine(
             environment=carried_environment(db),
             folder=folder,
             digest=None if parcel is None else parcel.digest,
+            sizes={} if parcel is None else dict(parcel.sizes),
             shares_folder=parcel is not None and db.place.address is None,
             has_gpu=placement.gpus_per_worker > 0,
             detached=placement.detaches,
@@ -75,9 +76,7 @@ def ray_engine(
 
 def _check_room(ray: Any, placement: Placement, say: Callable[[str], None]) -> None:
     """Say that no node of the cluster has what a worker takes; refuse where none ever will."""
-    asked = {"CPU": placement.cpus_per_worker, "GPU": placement.gpus_per_worker}
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if any(all(node.get(name, 0) >= each for name, each in asked.items()) for node in nodes):
+    if any(placement.fits(node["Resources"]) for node in ray.nodes() if node["Alive"]):
         return
     takes = f"{placement.cpus_per_worker:g} CPUs and {placement.gpus_per_worker:g} GPUs"
     if placement.address is None:
@@ -214,7 +213,7 @@ class RayEngine:
                     self._next = max(self._next, int(number) + 1)
                     self._asked.append(self._watched(actor))
                 else:
-                    self._ray.kill(actor)  # its worker gives its trial back
+                    actor.stop.remote()  # it leaves when its worker has given its trial back
 
     def _having_ended(self, timeout: float) -> list[_Asked]:
         ends = [asked.end for asked in self._asked]

@@ -52,6 +52,8 @@ def connected(placement: Placement, namespace: str) -> Iterator[Any]:
             )
         # What it says of nodes that die goes to standard output else, whatever `init` is told.
         ray._private.worker._worker_logs_enabled = False
+        # The cluster's table of jobs would have the command line, and so what --storage says.
+        ray._private.utils.get_entrypoint_name = lambda: "dampen"
         quiet = {"namespace": namespace, "log_to_driver": False, "logging_level": "error"}
         if placement.address is None:
             ray.init("local", include_dashboard=False, object_store_memory=_STORE_BYTES, **quiet)

@@ -1,13 +1,15 @@
 """An actor on a node: starts one worker process there, and waits for it.
 
 The worker is the same process as on one machine (`search/worker.py`), so that TensorFlow and its
-memory never are in Ray's own process. Its lifeline is this process: when Ray ends the actor, or the
-node goes, the worker gives its trial back and leaves. The work begins with the constructor, which
-Ray calls again, on another node, when a node has died; nobody needs to ask for it.
+memory never are in Ray's own process. Its lifeline is this process: `stop` has it give its trial
+back; whatever else ends the actor ends the worker too, and its trial is taken up as after any
+death. The work begins with the constructor, which Ray calls again, on another node, when a node has
+died; nobody needs to ask for it.
 """
 
 import asyncio
 import os
+import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,6 +37,7 @@ class Post:
     environment: dict[str, str] = field(repr=False)  # the launching process's, as far as it counts
     folder: Path  # of the prepared data, on the launching machine
     digest: str | None  # of the parcel; None where the node is the launching machine
+    sizes: dict[str, int] = field(default_factory=dict, repr=False)  # of the parcel's files
     shares_folder: bool  # whether every node must see `folder`
     has_gpu: bool
     detached: bool
@@ -94,7 +97,7 @@ class WorkerActor:
         if post.shares_folder and not post.folder.is_dir():
             return _refused(
                 f"every node must see the folder {post.folder.parents[1]} of the study's files; "
-                f"{os.uname().nodename} does not."
+                f"{socket.gethostname()} does not."
             )
         folder = self._folder()
         command = worker_command(post.study, folder, objective_in(folder))
@@ -112,7 +115,7 @@ class WorkerActor:
         if self._post.digest is None:
             return self._post.folder
         try:
-            return unpack(self._post.digest, self._fetch)
+            return unpack(self._post.digest, self._post.sizes, self._fetch)
         except (LookupError, ray.exceptions.RayError):
             # Gone with the process that launched a detached worker, which now begins elsewhere.
             if not self._post.shares_folder:
@@ -130,7 +133,8 @@ class WorkerActor:
 def _environment(post: Post) -> dict[str, str]:
     """Return what a worker's environment has to say on this node: its code, and its GPU."""
     rooms = (Path(str(room.__file__)).parents[1] for room in (objectives, search, storage))
-    path = os.pathsep.join(dict.fromkeys(map(str, rooms)))
+    before = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    path = os.pathsep.join(dict.fromkeys([*map(str, rooms), *filter(None, before)]))
     gpu = {
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", ""),
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # else the first worker takes all of its memory

@@ -121,7 +121,16 @@ def _print_on_the_way(records: dict[tuple[str, int, str], Record]) -> None:
         print()
         print_table(
             ("validation, less KerasTuner's, after", *(f"{share:.0%}" for share in SHARES)),
-            [[t, *map(_with_error, np.array(d).T)] for t, d in sorted(differences.items())],
+            [
+                [
+                    t,
+                    *(
+                        "no trial yet" if np.isnan(each).any() else _with_error(each)
+                        for each in np.array(d).T
+                    ),
+                ]
+                for t, d in sorted(differences.items())
+            ],
         )
 
 

@@ -65,7 +65,7 @@ def test_a_parcel_is_unpacked_as_it_was_and_fetched_once(prepared: Path, tmp_pat
         fetched.append(1)
         return parcel.content
 
-    found = {unpack(parcel.digest, fetch, tmp_path / "cache") for _ in range(3)}
+    found = {unpack(parcel.digest, parcel.sizes, fetch, tmp_path / "cache") for _ in range(3)}
     (folder,) = found
     assert fetched == [1]
     assert _files(folder) == {
@@ -76,6 +76,17 @@ def test_a_parcel_is_unpacked_as_it_was_and_fetched_once(prepared: Path, tmp_pat
     }
     assert objective_in(folder) == folder / "objective" / "my.py"
     assert objective_in(prepared) is None
+
+
+def test_an_unpacked_parcel_that_lost_a_file_is_fetched_again(
+    prepared: Path, tmp_path: Path
+) -> None:
+    parcel = pack(prepared, None)
+    folder = unpack(parcel.digest, parcel.sizes, lambda: parcel.content, tmp_path / "cache")
+    for damage in (lambda: (folder / "x.npy").unlink(), lambda: (folder / "x.npy").write_text("")):
+        damage()
+        again = unpack(parcel.digest, parcel.sizes, lambda: parcel.content, tmp_path / "cache")
+        assert (again, (again / "x.npy").read_bytes()) == (folder, b"numbers")
 
 
 def test_another_content_is_another_parcel(prepared: Path, tmp_path: Path) -> None:
@@ -92,10 +103,10 @@ def test_who_is_second_to_unpack_takes_what_the_first_unpacked(
     parcel, cache = pack(prepared, None), tmp_path / "cache"
 
     def fetch_slowly() -> Any:
-        unpack(parcel.digest, lambda: parcel.content, cache)
+        unpack(parcel.digest, parcel.sizes, lambda: parcel.content, cache)
         return parcel.content
 
-    folder = unpack(parcel.digest, fetch_slowly, cache)
+    folder = unpack(parcel.digest, parcel.sizes, fetch_slowly, cache)
     assert [each.name for each in cache.iterdir()] == [folder.name]
 
 
@@ -104,7 +115,7 @@ def test_a_parcel_that_cannot_be_fetched_leaves_nothing(tmp_path: Path) -> None:
         return {"x.npy": np.zeros(1, np.uint8), "a/b/c.npy": np.zeros(1, np.uint8)}
 
     with pytest.raises(OSError, match="No such file"):
-        unpack("00", fetch, tmp_path / "cache")
+        unpack("00", {"x.npy": 1}, fetch, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
 
@@ -164,13 +175,14 @@ def test_a_worker_sees_the_gpu_that_ray_gave_it_where_one_was_asked_for(
     sees: list[str],
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
+    monkeypatch.setenv("PYTHONPATH", "/opt/modules")
     names = ("CUDA_VISIBLE_DEVICES", "TF_FORCE_GPU_ALLOW_GROWTH", "DAMPEN_STORAGE")
     work(_SAY.format(names=(*names, "DAMPEN_HEARTBEAT", "PYTHONPATH")))
     said = _end(WorkerActor(_post(prepared, has_gpu=has_gpu))).said
     assert said[:2] == sees
     assert said[2] == _post(prepared).url
     assert said[3] == "3s"
-    assert str(Path(search.__file__).parents[1]) in said[4].split(os.pathsep)
+    assert said[4].split(os.pathsep) == [str(Path(search.__file__).parents[1]), "/opt/modules"]
 
 
 def test_a_stopped_worker_leaves_when_its_lifeline_closes(
@@ -182,6 +194,21 @@ def test_a_stopped_worker_leaves_when_its_lifeline_closes(
     began = time.monotonic()
     assert _end(actor).code == EXIT_INTERRUPTED
     assert time.monotonic() - began < search.worker_process.SECONDS_TO_STOP
+
+
+def test_a_detached_actor_ends_itself_when_its_worker_has_left(
+    prepared: Path, work: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    killed, ended = [], threading.Event()
+    monkeypatch.setattr(search.cluster.worker_actor, "_this_actor", lambda: "this one")
+    monkeypatch.setattr(search.cluster.worker_actor, "SECONDS_TO_BE_ASKED", 0.0)
+    monkeypatch.setattr(ray, "kill", lambda actor: (killed.append(actor), ended.set()))
+    work("")
+    WorkerActor(_post(prepared, detached=True))
+    assert ended.wait(10)
+    assert killed == ["this one"]
 
 
 def test_a_node_that_does_not_see_the_shared_folder_runs_nothing(prepared: Path) -> None:
@@ -389,7 +416,8 @@ def test_detached_workers_are_left_alone_and_found_again() -> None:
 def test_workers_left_with_another_objective_or_data_are_ended() -> None:
     ray = Ray(named=("rooks-87654321-0",))
     assert _engine(ray, digest="1234567890").workers == 0
-    assert ray.killed == [ray.named["rooks-87654321-0"]]
+    assert ray.named["rooks-87654321-0"].stopped.is_set()  # which ends the actor, after its worker
+    assert ray.killed == []
 
 
 def test_studies_of_one_name_in_two_databases_are_told_apart_whoever_asks() -> None:

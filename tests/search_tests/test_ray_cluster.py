@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import psutil
 import pytest
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own
 ray_cluster = pytest.importorskip("ray.cluster_utils", exc_type=ImportError)
+GcsClient = pytest.importorskip("ray._raylet", exc_type=ImportError).GcsClient
 
 SECONDS_TO_END = 300.0
 QUICK = (
@@ -126,9 +128,14 @@ def _await(look: Callable[[], bool], seconds: float = SECONDS_TO_END) -> None:
 
 def _check_words(said: str) -> None:
     assert "Traceback" not in said
-    assert "p@ss" not in said
+    _check_no_password(said)
     for ray_s_own in ("raylet", "core_worker", "INFO", "WARNING", "Warning"):
         assert ray_s_own not in said
+
+
+def _check_no_password(text: str) -> None:
+    assert "p@ss" not in text
+    assert quote("p@ss", safe="") not in text  # as a URL has it
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -196,12 +203,16 @@ def test_four_workers_on_two_nodes_finish_just_the_trials_that_were_planned(
     search: Search, cluster: Any, cache: Path
 ) -> None:
     process = search.start(
-        *QUICK, "--trials", "100", "--engine", "ray", "--address", cluster.address
+        *(*QUICK, "--trials", "100", "--engine", "ray", "--address", cluster.address),
+        *("--storage", search.url),
     )
     search.await_finished(20, process)
     workers = search.workers()
     assert len(workers) == 4
-    assert not any("p@ss" in " ".join(worker.cmdline()) for worker in workers)
+    _check_no_password(" ".join(word for worker in workers for word in worker.cmdline()))
+    jobs = GcsClient(address=cluster.address).get_all_job_info()
+    assert len(jobs) > 0
+    _check_no_password(str(jobs))
     search.succeed(process, 100)
     (parcels,) = cache.glob("dampen-*")
     assert len(list(parcels.iterdir())) == 1, "one unpacked parcel for both nodes of this machine"
@@ -210,7 +221,7 @@ def test_four_workers_on_two_nodes_finish_just_the_trials_that_were_planned(
 def test_a_node_that_dies_takes_no_trial_with_it(search: Search, cluster: Any) -> None:
     lost = _add_node(cluster)
     process = search.start(
-        *(*QUICK, "--trials", "100", "--engine", "ray", "--address", cluster.address),
+        *(*QUICK, "--trials", "400", "--engine", "ray", "--address", cluster.address),
         *("--workers", "6"),
     )
     search.await_finished(30, process)
@@ -218,7 +229,8 @@ def test_a_node_that_dies_takes_no_trial_with_it(search: Search, cluster: Any) -
     cluster.remove_node(lost, allow_graceful=False)
     _await(lambda: len(search.workers()) == 4)  # two wait for a place
     another = _add_node(cluster)
-    search.succeed(process, 100)
+    _await(lambda: len(search.workers()) == 6)
+    search.succeed(process, 400)
     cluster.remove_node(another)
 
 

@@ -27,7 +27,7 @@ class Ray:
         self.asked: Any = None
         self.environment: Mapping[str, str] = {}
         self.down = 0
-        self._private = SimpleNamespace(worker=SimpleNamespace())
+        self._private = SimpleNamespace(worker=SimpleNamespace(), utils=SimpleNamespace())
         self.running = False
 
     def is_initialized(self) -> bool:
