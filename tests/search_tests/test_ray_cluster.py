@@ -221,7 +221,7 @@ def test_four_workers_on_two_nodes_finish_just_the_trials_that_were_planned(
 def test_a_node_that_dies_takes_no_trial_with_it(search: Search, cluster: Any) -> None:
     lost = _add_node(cluster)
     process = search.start(
-        *(*QUICK, "--trials", "400", "--engine", "ray", "--address", cluster.address),
+        *(*QUICK, "--trials", "250", "--engine", "ray", "--address", cluster.address),
         *("--workers", "6"),
     )
     search.await_finished(30, process)
@@ -230,7 +230,7 @@ def test_a_node_that_dies_takes_no_trial_with_it(search: Search, cluster: Any) -
     _await(lambda: len(search.workers()) == 4)  # two wait for a place
     another = _add_node(cluster)
     _await(lambda: len(search.workers()) == 6)
-    search.succeed(process, 400)
+    search.succeed(process, 250)
     cluster.remove_node(another)
 
 
