@@ -57,6 +57,7 @@ from search.study_table import (
 from search.terminal.inspection import print_inspection, print_probe
 from search.winner.confirming import ConfirmingOrders, confirm_best
 from search.worker_process import heartbeat_seconds
+from storage.bucket import bucket_address
 from storage.database import Database, open_database
 from storage.drive import drive_warning
 from storage.errors import StorageMissingError, StudyNotFoundError
@@ -194,6 +195,8 @@ def launch(
         folds=folds,
     )
     heartbeat_seconds()  # a bad one is refused before a worker meets it
+    if artifacts:
+        bucket_address(artifacts)  # likewise before a storage is made for it
     timeout_seconds = parse_duration(timeout) if timeout is not None else None
     placement = place(
         Placement(),

@@ -6,23 +6,29 @@ is downloaded once: what lies under an identifier never changes.
 """
 
 import importlib.util
+import io
 import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from storage.errors import ArtifactError, StorageURLError
-from storage.place import OUR_NAME, Content, check_identifier, write_content
+from storage.patience import Patience
+from storage.place import OUR_NAME, Content, Folder, check_identifier, write_content
 
 SCHEME = "s3://"
+# What a server says, and with which status, when it shall be asked again; boto3 has done so itself.
+_PASSING_CODES = {"RequestTimeout", "SlowDown"}
+_PASSING_STATUSES = {429, 500, 502, 503, 504}
 _ADDRESS = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
+
+Result = TypeVar("Result")
 
 
 def bucket_address(text: str) -> str:
@@ -48,10 +54,12 @@ class Bucket:
     Args:
         address: as `bucket_address` returns it.
         downloads: a folder of this machine for what is read; it need not exist yet.
+        patience: how to wait for a bucket that is away.
     """
 
     address: str
     downloads: Path
+    patience: Patience = field(default_factory=Patience, repr=False, compare=False)
 
     remedy = "Restore it from the bucket's versions, if it keeps them."
 
@@ -86,8 +94,12 @@ class Bucket:
             self.downloads.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self.downloads) as folder:
                 partial = Path(folder) / artifact_id
-                with partial.open("wb") as target, _sentences(self):
-                    shutil.copyfileobj(self.store().open_reader(artifact_id), target)
+
+                def download() -> None:
+                    with partial.open("wb") as target:
+                        shutil.copyfileobj(self.store().open_reader(artifact_id), target)
+
+                _patiently(self, download)
                 os.replace(partial, file)
         except ArtifactNotFound:
             return None
@@ -119,72 +131,98 @@ class Bucket:
         """Removes the copy on this machine too."""
         check_identifier(artifact_id, self)
         self.store().remove(artifact_id)
-        (self.downloads / artifact_id).unlink(missing_ok=True)
+        Folder(self.downloads).remove(artifact_id)
 
     def store(self) -> "_Store":
         """Returns a Boto3ArtifactStore below the prefix."""
         return self._opened
 
-    def _listed(self) -> Iterator[tuple[str, int, float]]:
+    def _listed(self) -> list[tuple[str, int, float]]:
         """Name, bytes and age in seconds of each object right below the prefix."""
-        pages = self._opened.optuna.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._opened.optuna.bucket, Prefix=self._opened.prefix, Delimiter="/"
-        )
-        with _sentences(self):
-            for page in pages:
-                for each in page.get("Contents", ()):
-                    name = each["Key"].removeprefix(self._opened.prefix)
-                    yield name, each["Size"], time.time() - each["LastModified"].timestamp()
+        store, prefix = self._opened.optuna, self._opened.prefix
+
+        def ask() -> list[Any]:
+            pages = store.client.get_paginator("list_objects_v2").paginate(
+                Bucket=store.bucket, Prefix=prefix, Delimiter="/"
+            )
+            return [each for page in pages for each in page.get("Contents", ())]
+
+        now = time.time()
+        return [
+            (each["Key"].removeprefix(prefix), each["Size"], now - each["LastModified"].timestamp())
+            for each in _patiently(self, ask)
+        ]
 
     @cached_property
     def _opened(self) -> "_Store":
-        if importlib.util.find_spec("boto3") is None:
-            raise ArtifactError(
-                f"Files in {self} need the package boto3, which is not installed. "
-                "Type: pip install 'dampen[s3]'."
-            )
-        import boto3
-        from optuna.artifacts import Boto3ArtifactStore
-
         name, _, prefix = self.address.removeprefix(SCHEME).partition("/")
-        with _sentences(self):
-            store = Boto3ArtifactStore(name, boto3.client("s3"))
+
+        def connect() -> Any:
+            import boto3
+            from optuna.artifacts import Boto3ArtifactStore
+
+            return Boto3ArtifactStore(name, boto3.client("s3"), avoid_buf_copy=True)
+
+        store = _patiently(self, connect)
         return _Store(place=self, optuna=store, prefix=f"{prefix}/" if prefix else "")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Store:
-    """Optuna's store for a bucket, below a prefix, with refusals in sentences."""
+    """Optuna's store for a bucket, below a prefix, with patience and refusals in sentences."""
 
     place: Bucket
     optuna: Any  # a Boto3ArtifactStore
     prefix: str  # empty, or ends with a slash
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
-        with _sentences(self.place):
-            body: BinaryIO = self.optuna.open_reader(self.prefix + artifact_id)
+        body: BinaryIO = _patiently(
+            self.place, lambda: self.optuna.open_reader(self.prefix + artifact_id)
+        )
         return body
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        with _sentences(self.place):
-            self.optuna.write(self.prefix + artifact_id, content_body)
+        content = content_body.read()  # may be sent again
+        _patiently(
+            self.place, lambda: self.optuna.write(self.prefix + artifact_id, io.BytesIO(content))
+        )
 
     def remove(self, artifact_id: str) -> None:
-        with _sentences(self.place):
-            self.optuna.remove(self.prefix + artifact_id)
+        _patiently(self.place, lambda: self.optuna.remove(self.prefix + artifact_id))
 
 
-@contextmanager
-def _sentences(place: Bucket) -> Iterator[None]:
-    """Within the block, a bucket's refusal is raised as an ArtifactError."""
+def _patiently(place: Bucket, ask: Callable[[], Result]) -> Result:
+    """Returns what a bucket answers, waiting for it; a refusal is raised as an ArtifactError."""
+    if importlib.util.find_spec("boto3") is None:
+        raise ArtifactError(
+            f"Files in {place} need the package boto3, which is not installed. "
+            "Type: pip install 'dampen[s3]'."
+        )
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        yield
+        return place.patience.call(ask, what=f"The bucket {place}", passes=_passes)
     except (Boto3Error, BotoCoreError, ClientError) as error:
         said = " ".join(str(error).split()).rstrip(".")
         raise ArtifactError(
             f"Files must be kept in {place}; the bucket cannot be used: {said}. Check its name, "
             "the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) and AWS_ENDPOINT_URL."
         ) from error
+
+
+def _passes(error: Exception) -> bool:
+    """Whether a bucket, or the way to it, is away for the moment, rather than says no."""
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ClientError):
+        return (
+            error.response.get("Error", {}).get("Code") in _PASSING_CODES
+            or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _PASSING_STATUSES
+        )
+    away = (
+        exceptions.ConnectionError,
+        exceptions.HTTPClientError,
+        exceptions.IncompleteReadError,
+    )
+    return isinstance(error, away) and not isinstance(error, exceptions.SSLError)

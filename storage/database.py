@@ -82,7 +82,7 @@ class Database:
     optuna: BaseStorage = field(repr=False)
     artifacts: Path  # the folder for prepared data and the like; it may not exist yet
     place: Place  # of the trials' files: the same folder, or a bucket
-    patience: Patience = field(repr=False)  # of every connection made from now on
+    patience: Patience = field(repr=False)  # of connections made from now on, and of the bucket
 
 
 def open_database(
@@ -98,7 +98,7 @@ def open_database(
     Args:
         url: as for `storage.url.resolve_url`.
         create: whether a missing storage is made. Commands that only read pass False.
-        patience: how to wait for a server that is away; without it, nothing is waited for.
+        patience: how to wait for a server or bucket that is away; without it, nothing is awaited.
         artifacts: the bucket for the files of a new storage, as s3://BUCKET/PREFIX; without it the
             environment's DAMPEN_ARTIFACTS may name one.
         proxied: whether `optuna` goes through the proxy that DAMPEN_PROXY names, if it is set and
@@ -125,7 +125,7 @@ def open_database(
     storage = optuna.storages.get_storage(backend)
     try:
         with deferred_transactions(), backend.engine.connect() as connection:
-            place = place_of(connection, resolved, artifacts)
+            place = place_of(connection, resolved, artifacts, patience=patience)
         if proxy is not None:
             storage = proxied_storage(proxy, backend.engine, patience)
     except BaseException:

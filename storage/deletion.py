@@ -55,7 +55,7 @@ def delete_study(db: Database, name: str) -> Contents:
     Raises:
         StudyNotFoundError: its message names the studies that are there.
         StudyInUseError: somebody is at work on the study; nothing was deleted.
-        ArtifactError: the study is deleted, but for a file that cannot be removed.
+        ArtifactError: the study is deleted, but for files that cannot be removed.
     """
     study_id = load_study(db, name).study_id
     try:
@@ -72,9 +72,7 @@ def delete_study(db: Database, name: str) -> Contents:
             f"No program may write to a study that is deleted; one wrote to {name!r} just now. "
             "End it first; nothing was deleted."
         ) from error
-    sizes = db.place.sizes([each for each in files if each not in shared])
-    for each in sizes:
-        _remove(db, each)
+    sizes = _remove(db, [each for each in files if each not in shared])
     return Contents(name=name, trials=n_trials, files=len(sizes), size=sum(sizes.values()))
 
 
@@ -109,11 +107,15 @@ def _delete_rows(connection: Connection, study_id: int) -> None:
             connection.execute(delete(table).where(table.c.trial_id.in_(its_trials)))
 
 
-def _remove(db: Database, artifact_id: str) -> None:
+def _remove(db: Database, artifact_ids: list[str]) -> dict[str, int]:
+    """Removes the files that are there, and returns how many bytes each had."""
     try:
-        db.place.remove(artifact_id)
+        sizes = db.place.sizes(artifact_ids)
+        for each in sizes:
+            db.place.remove(each)
     except ArtifactError as error:
         raise ArtifactError(
-            f"The study is deleted, but its file {artifact_id} is still in {db.place}. {error} "
+            f"The study is deleted, but files of it may still be in {db.place}. {error} "
             "`dampen doctor --clean` removes what is left, after an hour."
         ) from error
+    return sizes

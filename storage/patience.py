@@ -1,9 +1,9 @@
-"""Waits for a database that is away, instead of giving up or asking without a pause.
+"""Waits for a database or a bucket that is away, not giving up, nor asking without a pause.
 
 A server that is restarted, or a network that is down for a minute, must cost a search that minute
 and nothing else. So whoever has patience waits where connections are made: what it was about to
 read or to write is done when the database answers again. Next: `database.py` asks for connections
-through it, `refusal.py` says which errors will pass.
+through it, `refusal.py` says which errors will pass; `bucket.py` likewise.
 """
 
 import random
@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 class Patience:
-    """How long a process waits for its database; shared by all its threads.
+    """How long a process waits for its database and its bucket; shared by all its threads.
 
     Args:
         limit_seconds: how long to wait at most, from the first failure on; 0 waits for nothing.
@@ -42,13 +42,24 @@ class Patience:
         self.say = say or (lambda sentence: None)
         self.over = over or threading.Event()
         self._lock = threading.Lock()
-        self._told = False
+        self._told: set[str] = set()
 
-    def call(self, action: Callable[[], Result]) -> Result:
-        """Returns what the action returns, calling it again while the database is away.
+    def call(
+        self,
+        action: Callable[[], Result],
+        *,
+        what: str = "The database",
+        passes: Callable[[Exception], bool] = is_away,
+    ) -> Result:
+        """Returns what the action returns, calling it again while it raises what passes.
 
         The pauses double from 0.1 s to 15 s, and are scattered, so that a thousand workers do not
         come back in the same instant. After the limit the last error is raised.
+
+        Args:
+            action: may be called many times.
+            what: is waited for, as the sentences begin.
+            passes: whether an error will pass by waiting.
         """
         began, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
         while True:
@@ -56,30 +67,30 @@ class Patience:
                 result = action()
             except Exception as error:
                 waited = time.monotonic() - began
-                if not is_away(error) or waited >= self.limit_seconds:
+                if not passes(error) or waited >= self.limit_seconds:
                     raise
                 if waited >= _QUIET_SECONDS:
-                    self._tell_away(error)
+                    self._tell_away(what, error)
                 if self.over.wait(pause * random.uniform(0.5, 1.0)):
                     raise
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             else:
-                self._tell_back(time.monotonic() - began)
+                self._tell_back(what, time.monotonic() - began)
                 return result
 
-    def _tell_away(self, error: Exception) -> None:
+    def _tell_away(self, what: str, error: Exception) -> None:
         with self._lock:
-            if self._told:
+            if what in self._told:
                 return
-            self._told = True
+            self._told.add(what)
         self.say(
-            f"The database does not answer ({driver_text(error)}). Trying again, for up to "
+            f"{what} does not answer ({driver_text(error)}). Trying again, for up to "
             f"{self.limit_seconds / 60:.0f} minutes."
         )
 
-    def _tell_back(self, waited: float) -> None:
+    def _tell_back(self, what: str, waited: float) -> None:
         with self._lock:
-            if not self._told:
+            if what not in self._told:
                 return
-            self._told = False
-        self.say(f"The database answers again, after {waited:.0f} s.")
+            self._told.remove(what)
+        self.say(f"{what} answers again, after {waited:.0f} s.")

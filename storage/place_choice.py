@@ -11,18 +11,22 @@ from sqlalchemy import Connection, select, update
 
 from storage.bucket import Bucket, bucket_address
 from storage.errors import StorageURLError
+from storage.patience import Patience
 from storage.place import Folder, Place
 from storage.schema import own_studies, schema_version
 from storage.url import ARTIFACTS_VARIABLE, artifact_folder
 
 
-def place_of(connection: Connection, url: str, artifacts: str | None = None) -> Place:
+def place_of(
+    connection: Connection, url: str, artifacts: str | None = None, *, patience: Patience
+) -> Place:
     """Returns where a storage keeps its files.
 
     Args:
         connection: to the storage.
         url: resolved.
         artifacts: the bucket that the user named; without it, DAMPEN_ARTIFACTS may name one.
+        patience: how to wait for a bucket that is away.
 
     Raises:
         StorageURLError: the user named another place than the storage's, or no place.
@@ -38,7 +42,9 @@ def place_of(connection: Connection, url: str, artifacts: str | None = None) -> 
             raise _elsewhere(recorded or str(folder), told)
     elif told and recorded is not None:
         raise _elsewhere(recorded, told)
-    return Folder(folder) if recorded is None else Bucket(recorded, folder / "downloaded")
+    if recorded is None:
+        return Folder(folder)
+    return Bucket(recorded, folder / "downloaded", patience)
 
 
 def settle_place(connection: Connection, place: Place) -> None:

@@ -6,6 +6,7 @@ with the guarantees of `claims.py`. The client is Optuna's own, over gRPC; what 
 with a proxy that is away, and sentences. Next: `proxy.py` is the other end.
 """
 
+import json
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -18,10 +19,14 @@ from sqlalchemy import Engine, select
 
 from storage.errors import DatabaseUnreachableError, DatabaseUnreadableError
 from storage.patience import Patience
-from storage.schema import studies
+from storage.schema import UNIQUE_KEY, studies, study_system_attributes
 from storage.url import PROXY_VARIABLE, redact
 
 Ask = Callable[[], Any]
+
+# A machine that dies with a request in hand never says so. A long history takes seconds to send,
+# and ten are sent at once.
+DEADLINE_SECONDS = 120.0
 
 
 def proxied_storage(address: tuple[str, int], engine: Engine, patience: Patience) -> BaseStorage:
@@ -41,6 +46,8 @@ def proxied_storage(address: tuple[str, int], engine: Engine, patience: Patience
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         proxy = optuna.storages.GrpcStorageProxy(host=address[0], port=address[1])
+    for name, ask in list(vars(proxy._stub).items()):  # a function for each kind of request
+        setattr(proxy._stub, name, partial(ask, timeout=DEADLINE_SECONDS))
     shown = f"{address[0]}:{address[1]}"
     storage = called_through(proxy, partial(_patiently, shown, patience))
     _check_same(storage, engine, shown)
@@ -80,7 +87,8 @@ def _in_sentences(shown: str, ask: Ask) -> Any:
     try:
         return ask()
     except grpc.RpcError as error:
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
+        status = grpc.StatusCode
+        if error.code() in (status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED):
             raise DatabaseUnreachableError(
                 f"The storage proxy at {shown} must answer; it does not. Start it (`dampen "
                 f"storage-proxy`), or unset {PROXY_VARIABLE} to do without."
@@ -96,21 +104,31 @@ def _first_line(details: str) -> str:
 
 
 def _check_same(storage: BaseStorage, engine: Engine, shown: str) -> None:
-    """Makes sure of the latest study, since trials of two databases have the same numbers."""
+    """Makes sure of the latest study, since those of two databases may be called alike."""
+    unique = study_system_attributes.c
+    query = (
+        select(studies.c.study_id, studies.c.study_name, unique.value_json)
+        .outerjoin(
+            study_system_attributes,
+            (unique.study_id == studies.c.study_id) & (unique.key == UNIQUE_KEY),
+        )
+        .order_by(studies.c.study_id.desc())
+        .limit(1)
+    )
     with engine.connect() as connection:
-        latest = connection.execute(
-            select(studies.c.study_id, studies.c.study_name)
-            .order_by(studies.c.study_id.desc())
-            .limit(1)
-        ).first()
+        latest = connection.execute(query).first()
     if latest is None:
-        storage.get_all_studies()  # whether it answers
-        return
-    try:
-        found = storage.get_study_id_from_name(latest.study_name)
-    except KeyError:
-        found = None
-    if found != latest.study_id:
+        same = not storage.get_all_studies()
+    else:
+        # NULL of a study of an older release, or of plain Optuna.
+        wanted = None if latest.value_json is None else json.loads(latest.value_json)
+        try:
+            same = storage.get_study_id_from_name(latest.study_name) == latest.study_id
+            attributes = storage.get_study_system_attrs(latest.study_id)
+            same = same and attributes.get(UNIQUE_KEY) == wanted
+        except KeyError:
+            same = False
+    if not same:
         raise DatabaseUnreadableError(
             f"The storage proxy at {shown} must serve the storage {redact(str(engine.url))}; it "
             f"serves another one. Start it with the same --storage, or change {PROXY_VARIABLE}."

@@ -6,14 +6,14 @@ connection broke. Next: `proxied.py` is the workers' end.
 """
 
 import logging
-import warnings
+import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
-import optuna
-from optuna.exceptions import ExperimentalWarning
+from optuna.storages._grpc.server import make_server
 
-from storage.database import open_database
+from storage.database import close, open_database
 from storage.errors import DatabaseBusyError, DatabaseUnreachableError, StorageURLError
 from storage.patience import PATIENCE_SECONDS, Patience
 from storage.proxied import Ask, called_through
@@ -50,21 +50,25 @@ def serve_proxy(
     patience = Patience(limit_seconds=PATIENCE_SECONDS, say=say)
     # Bound once before gRPC does it, which would share a port with another server, silently.
     with bind(host=host, port=port, command="dampen storage-proxy") as listening:
-        port, loopback = listening.getsockname()[1], is_loopback(listening)
+        address, port = listening.getsockname()[:2]
+        loopback = is_loopback(listening)
     db = open_database(resolved, patience=patience, proxied=False)
     logging.getLogger("grpc").setLevel(logging.CRITICAL)  # the one who asked is told
-    shown = f"[{host}]" if ":" in host else host
-    say(f"The storage proxy is at {shown}:{port} (Ctrl-C ends it)")
-    if not loopback:
-        say("Whoever reaches it can read and change every study: keep it on a private network.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        try:
-            optuna.storages.run_grpc_proxy_server(
-                called_through(db.optuna, _again), host=shown, port=port
-            )
-        except KeyboardInterrupt:
-            return
+    quoted = f"[{host}]" if ":" in host else host
+    shown = socket.gethostname() if ip_address(address).is_unspecified else quoted
+    server = make_server(called_through(db.optuna, _again), quoted, port)
+    try:
+        server.start()
+        say(f"The storage proxy is at {shown}:{port} (Ctrl-C ends it)")
+        if not loopback:
+            say("Whoever reaches it can read and change every study: keep it on a private network.")
+        server.wait_for_termination()
+    except KeyboardInterrupt:
+        return
+    finally:
+        server.stop(None)  # who has asked is told that it is away, and asks again
+        patience.over.set()
+        close(db)
 
 
 def _again(ask: Ask) -> Any:

@@ -28,6 +28,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 SCHEMA_VERSION = 4
 OPTUNA_SCHEMA = 12  # optuna.storages._rdb.models.SCHEMA_VERSION; a test compares the two
+UNIQUE_KEY = "dampen:unique"  # of a study's system attribute, which no other study has
 
 studies: Table = models.StudyModel.__table__
 study_directions: Table = models.StudyDirectionModel.__table__

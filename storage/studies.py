@@ -5,6 +5,7 @@ the same database has no row of ours, and is left alone. Next: `claims.py` for w
 """
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,10 +20,12 @@ from storage.database import Database, reading, writing
 from storage.errors import StudyExistsError, StudyNameError, StudyNotFoundError
 from storage.place_choice import settle_place
 from storage.schema import (
+    UNIQUE_KEY,
     own_answers,
     own_studies,
     studies,
     study_directions,
+    study_system_attributes,
     trial_system_attributes,
     trials,
     utc_now,
@@ -172,8 +175,13 @@ def _insert_study(
     )
     # SQLite gives a deleted study's number away again, and a program that deletes without foreign
     # keys leaves our rows behind.
-    for table in (own_studies, own_answers):
+    for table in (own_studies, own_answers, study_system_attributes):
         connection.execute(delete(table).where(table.c.study_id == study_id))
+    connection.execute(
+        insert(study_system_attributes).values(
+            study_id=study_id, key=UNIQUE_KEY, value_json=json.dumps(str(uuid.uuid4()))
+        )
+    )
     connection.execute(
         insert(own_studies).values(
             study_id=study_id,

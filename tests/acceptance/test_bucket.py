@@ -6,6 +6,9 @@ import boto3
 import pytest
 from s3 import CREDENTIALS
 
+from search.study import launch
+from storage.errors import StorageURLError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -28,6 +31,15 @@ def client(s3: str, folder: "Folder") -> Any:
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
     )
+
+
+def test_a_mistyped_bucket_is_refused_before_the_table_is_read(
+    tmp_path: "Path", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageURLError, match="must be s3://BUCKET"):
+        launch("there_is_none.csv", artifacts="s3:/x")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

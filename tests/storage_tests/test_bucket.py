@@ -1,6 +1,8 @@
 """Files in a bucket of a real S3 server, found again without being told where they are."""
 
 import io
+import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -9,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import exceptions
 from optuna.trial import TrialState
 from s3 import CREDENTIALS
 from sqlalchemy import text
@@ -16,13 +19,14 @@ from sqlalchemy import text
 from storage.artifacts import find_artifact, read_artifact, save_artifact
 from storage.attachments import attach_files, attached_files
 from storage.backup import back_up
-from storage.bucket import Bucket, bucket_address
+from storage.bucket import Bucket, _passes, _Store, bucket_address
 from storage.claims import Claim, claim_trial
 from storage.database import Database, reading
 from storage.deletion import Contents, delete_study, study_contents
 from storage.doctor import examine
 from storage.errors import ArtifactError, ClaimLostError, StorageURLError
 from storage.evaluations import finish_trial
+from storage.patience import Patience
 from storage.place import Folder, try_out
 from storage.studies import StudyRecord, create_study
 from storage.workers import end_worker
@@ -246,9 +250,143 @@ def test_a_bucket_that_cannot_be_reached_costs_a_sentence_without_the_secret(
 def test_without_boto3_it_is_said_what_to_type(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ArtifactError, match=r"pip install 'dampen\[s3\]'"):
-        try_out(Bucket("s3://rooks", tmp_path))
+    for module in ("boto3", "boto3.exceptions"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for act in (try_out, lambda place: place.fetch("a"), lambda place: place.sizes(["a"])):
+        with pytest.raises(ArtifactError, match=r"pip install 'dampen\[s3\]'"):
+            act(Bucket("s3://rooks", tmp_path))
+
+
+def _answer(code: str, status: int) -> exceptions.ClientError:
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return exceptions.ClientError(response, "PutObject")
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (exceptions.EndpointConnectionError(endpoint_url="http://a"), True),
+        (exceptions.ConnectTimeoutError(endpoint_url="http://a"), True),
+        (exceptions.ReadTimeoutError(endpoint_url="http://a"), True),
+        (exceptions.ConnectionClosedError(endpoint_url="http://a"), True),
+        (exceptions.ResponseStreamingError(error="broken"), True),
+        (_answer("SlowDown", 503), True),
+        (_answer("InternalError", 500), True),
+        (_answer("RequestTimeout", 400), True),
+        (_answer("AccessDenied", 403), False),
+        (_answer("NoSuchBucket", 404), False),
+        (exceptions.NoCredentialsError(), False),
+        (exceptions.SSLError(endpoint_url="http://a", error="certificate"), False),
+        (OSError("No space left on device"), False),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_what_passes_by_waiting_for_a_bucket(error: Exception, passes: bool) -> None:
+    assert _passes(error) is passes
+
+
+class _Flaky:
+    """Optuna's store of a server that is away for so many requests, and keeps what it gets."""
+
+    def __init__(self, away: int) -> None:
+        self.away = away
+        self.kept: dict[str, bytes] = {}
+
+    def _answers(self) -> None:
+        self.away -= 1
+        if self.away >= 0:
+            raise exceptions.EndpointConnectionError(endpoint_url="http://a")
+
+    def write(self, artifact_id: str, body: io.BytesIO) -> None:
+        self.kept[artifact_id] = body.read()  # some of it may have been sent
+        self._answers()
+
+    def open_reader(self, artifact_id: str) -> Any:
+        self._answers()
+        store = self
+
+        class Body(io.BytesIO):
+            def read(self, *args: Any) -> bytes:
+                store._answers()
+                return super().read(*args)
+
+        return Body(self.kept[artifact_id])
+
+    def remove(self, artifact_id: str) -> None:
+        self._answers()
+        del self.kept[artifact_id]
+
+    bucket = "rooks"
+
+    @property
+    def client(self) -> "_Flaky":
+        return self
+
+    def get_paginator(self, operation: str) -> "_Flaky":
+        return self
+
+    def paginate(self, **asked: str) -> Iterator[dict[str, Any]]:
+        for key, body in self.kept.items():
+            self._answers()
+            entry = {"Key": key, "Size": len(body), "LastModified": datetime.now(UTC)}
+            yield {"Contents": [entry]}
+
+
+def _flaky(folder: Path, store: _Flaky, patience: Patience) -> Bucket:
+    place = Bucket("s3://rooks", folder, patience)
+    vars(place)["_opened"] = _Store(place=place, optuna=store, prefix="")
+    return place
+
+
+def test_a_bucket_that_is_away_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading.Event, "wait", lambda event, seconds: False)
+    store = _Flaky(0)
+    place = _flaky(tmp_path, store, Patience(limit_seconds=60))
+    store.away = 3
+    place.write("a", "a.txt", b"weights")
+    assert store.kept == {"a": b"weights"}
+    store.away = 3  # before it is opened, and in the middle
+    file = place.fetch("a")
+    assert file is not None
+    assert file.read_bytes() == b"weights"
+    store.away = 3
+    assert place.sizes(["a", "b"]) == {"a": 7}
+    store.away = 3
+    place.remove("a")
+    assert store.kept == {}
+    assert not file.exists()
+
+
+def test_who_waited_in_vain_for_a_bucket_is_told_what_it_said(tmp_path: Path) -> None:
+    place = _flaky(tmp_path, _Flaky(10**9), Patience(limit_seconds=0.2))
+    with pytest.raises(ArtifactError, match="cannot be used: Could not connect"):
+        place.write("a", "a.txt", b"weights")
+
+
+def test_a_storage_waits_for_its_bucket_as_for_its_database(
+    tmp_path: Path, open_storage: Open
+) -> None:
+    patience = Patience(limit_seconds=60)
+    db = open_storage(f"sqlite:///{tmp_path}/d.db", artifacts="s3://rooks", patience=patience)
+    place: Any = db.place
+    assert place.patience is db.patience is patience
+
+
+def test_a_copy_that_cannot_be_removed_costs_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = _Flaky(0)
+    place = _flaky(tmp_path, store, Patience())
+    place.write("a", "a.txt", b"weights")
+
+    def refuse(*args: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(ArtifactError, match="must be removable"):
+        place.remove("a")
 
 
 @pytest.mark.parametrize("artifact_id", ["", "..", "../b/secret", "a/b"])

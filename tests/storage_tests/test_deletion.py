@@ -19,6 +19,7 @@ from storage.deletion import Contents, delete_study, study_contents
 from storage.doctor import examine
 from storage.errors import ArtifactError, StudyInUseError, StudyNotFoundError
 from storage.evaluations import finish_trial
+from storage.place import Folder
 from storage.schema import Base, studies, trial_user_attributes
 from storage.studies import StudyRecord, create_study, load_study
 from storage.workers import end_worker, register_worker
@@ -154,11 +155,24 @@ def test_files_go_last(db: Database, study: StudyRecord, monkeypatch: pytest.Mon
         raise PermissionError(13, os.strerror(13))
 
     monkeypatch.setattr(Path, "unlink", refuse)
-    with pytest.raises(ArtifactError, match="The study is deleted, but its file"):
+    with pytest.raises(ArtifactError, match="The study is deleted, but files of it may still be"):
         delete_study(db, "rooks")
     with pytest.raises(StudyNotFoundError):
         load_study(db, "rooks")
     assert len(list(db.artifacts.iterdir())) == 1
+
+
+def test_a_place_that_refuses_to_list_says_that_the_study_is_deleted(
+    db: Database, study: StudyRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise ArtifactError("the bucket cannot be used.")
+
+    monkeypatch.setattr(Folder, "sizes", refuse)
+    with pytest.raises(ArtifactError, match=r"The study is deleted, .*the bucket cannot be used"):
+        delete_study(db, "rooks")
+    with pytest.raises(StudyNotFoundError):
+        load_study(db, "rooks")
 
 
 def test_files_that_are_gone_already_are_no_error(db: Database, study: StudyRecord) -> None:

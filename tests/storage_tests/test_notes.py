@@ -21,7 +21,7 @@ from storage.evaluations import finish_trial
 from storage.front import Front, save_front
 from storage.notes import BELOW, read_note, write_study_note, write_trial_note
 from storage.pieces import LENGTH, read_text, write_text
-from storage.schema import trials
+from storage.schema import UNIQUE_KEY, trials
 from storage.studies import StudyRecord
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -93,7 +93,7 @@ def test_trial_that_stays_running_has_no_note(
     monkeypatch.setattr("storage.evaluations.write_trial_note", crash)
     with pytest.raises(KeyboardInterrupt):
         _finish(db, claim, "half")
-    assert db.optuna.get_study_system_attrs(study.study_id) == {}
+    assert set(db.optuna.get_study_system_attrs(study.study_id)) == {UNIQUE_KEY}
     assert db.optuna.get_trial(claim.trial_id).state == TrialState.RUNNING
 
 

@@ -61,6 +61,24 @@ def test_the_wait_is_said_once_with_its_limit_and_its_end(clock: Clock) -> None:
     assert end == f"The database answers again, after {clock.now:.0f} s."
 
 
+def test_what_else_is_waited_for_is_named_and_has_its_own_errors(clock: Clock) -> None:
+    said: list[str] = []
+
+    def ask() -> str:
+        if clock.now < 60:
+            raise TimeoutError("no answer")
+        return "object"
+
+    patience = Patience(limit_seconds=600, say=said.append)
+    passes = lambda error: isinstance(error, TimeoutError)  # noqa: E731
+    assert patience.call(ask, what="The bucket s3://rooks", passes=passes) == "object"
+    begin, end = said
+    assert begin.startswith("The bucket s3://rooks does not answer (no answer). Trying again")
+    assert end.startswith("The bucket s3://rooks answers again")
+    with pytest.raises(psycopg.OperationalError):
+        patience.call(_away_until(clock, 1e9), passes=passes)
+
+
 def test_absence_of_a_moment_is_not_worth_a_word(clock: Clock) -> None:
     said: list[str] = []
     Patience(limit_seconds=600, say=said.append).call(_away_until(clock, 0.3))

@@ -8,17 +8,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import optuna
 import pytest
 from optuna.storages._grpc.server import make_server
 from optuna.trial import Trial, TrialState
 from postgresql import Server
+from sqlalchemy import delete
 
 from storage.claims import Claim, claim_trial
-from storage.database import Database, close, open_database
+from storage.database import Database, close, open_database, writing
 from storage.errors import (
     AddressError,
     DatabaseUnreachableError,
@@ -27,8 +30,9 @@ from storage.errors import (
 )
 from storage.evaluations import finish_trial
 from storage.patience import Patience
-from storage.proxied import _patiently, called_through
+from storage.proxied import _in_sentences, _patiently, called_through
 from storage.proxy import _again, serve_proxy
+from storage.schema import study_system_attributes
 from storage.studies import StudyRecord, create_study
 from storage.url import proxy_address
 from storage.workers import register_worker
@@ -66,15 +70,21 @@ def served_url(postgresql: Server) -> str:
     return postgresql.create_database()
 
 
-@pytest.fixture(scope="module")
-def proxy(served_url: str) -> Iterator[str]:
+@contextmanager
+def _serving(db: Database) -> Iterator[str]:
     """The address of a proxy, which is a thread of this process."""
-    db = open_database(served_url, proxied=False)
     port = _free_port()
     server = make_server(called_through(db.optuna, _again), "127.0.0.1", port)
     server.start()
     yield f"127.0.0.1:{port}"
     server.stop(None).wait()
+
+
+@pytest.fixture(scope="module")
+def proxy(served_url: str) -> Iterator[str]:
+    db = open_database(served_url, proxied=False)
+    with _serving(db) as address:
+        yield address
     close(db)
 
 
@@ -177,6 +187,63 @@ def test_the_proxy_of_another_database_is_refused(
     assert "p%40ss" not in str(caught.value)
 
 
+def test_the_proxy_of_a_database_with_a_study_of_the_same_name_and_number_is_refused(
+    postgresql: Server, open_storage: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgresql.lent_database() as one, postgresql.lent_database() as other:
+        served = open_storage(one)
+        records = [
+            create_study(db, "rooks", settings={}, planned_trials=1)
+            for db in (served, open_storage(other))
+        ]
+        assert records[0].study_id == records[1].study_id
+        with _serving(served) as address:
+            monkeypatch.setenv("DAMPEN_PROXY", address)
+            open_storage(one)
+            with pytest.raises(DatabaseUnreadableError, match="it serves another one"):
+                open_storage(other)
+
+
+def test_a_proxy_with_studies_is_refused_where_there_are_none(
+    proxy: str,
+    served_url: str,
+    postgresql: Server,
+    open_storage: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create_study(open_storage(served_url), "there", settings={}, planned_trials=1)
+    monkeypatch.setenv("DAMPEN_PROXY", proxy)
+    with (
+        postgresql.lent_database() as other,
+        pytest.raises(DatabaseUnreadableError, match="it serves another one"),
+    ):
+        open_storage(other)
+
+
+def test_studies_of_an_older_release_are_told_apart_by_name_and_number(
+    postgresql: Server, open_storage: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgresql.lent_database() as url:
+        served = open_storage(url)
+        create_study(served, "rooks", settings={}, planned_trials=1)
+        with writing(served) as connection:
+            connection.execute(delete(study_system_attributes))
+        with _serving(served) as address:
+            monkeypatch.setenv("DAMPEN_PROXY", address)
+            assert open_storage(url).optuna.get_study_id_from_name("rooks") == 1
+
+
+def test_a_request_that_is_never_answered_is_given_up_and_waited_for(
+    served_url: str, open_storage: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.proxied.DEADLINE_SECONDS", 0.3)
+    # Takes what is sent, and says nothing: as a machine that died.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("DAMPEN_PROXY", f"127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(DatabaseUnreachableError, match="must answer; it does not"):
+            open_storage(served_url)
+
+
 def test_what_is_reported_through_the_proxy_is_in_the_database(
     proxied: Database, served_url: str, open_storage: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +294,76 @@ def test_a_sampler_sees_the_same_through_the_proxy_as_without(
     assert drawn[0] == drawn[1]
 
 
+class Away:
+    """A database whose server is away for as long as anyone waits for it."""
+
+    def __init__(self, url: str, *, patience: Patience, proxied: bool) -> None:
+        self.optuna = self
+        self.patience = patience
+        self.asked, self.ended = threading.Event(), threading.Event()
+
+    def get_all_studies(self) -> None:
+        def connect() -> None:
+            self.asked.set()
+            raise DatabaseUnreachableError("away")
+
+        try:
+            self.patience.call(connect)
+        finally:
+            self.ended.set()
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_proxy_that_ends_while_its_database_is_away_leaves_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[Any] = []
+    errors: list[Exception] = []
+    closed: list[Any] = []
+    said: list[str] = []
+
+    def open_away(*args: Any, **options: Any) -> Any:
+        opened.append(Away(*args, **options))
+        return opened[0]
+
+    def ask(port: int) -> None:
+        storage = optuna.storages.GrpcStorageProxy(host="127.0.0.1", port=port)
+        with pytest.raises(DatabaseUnreachableError) as caught:
+            _in_sentences("a:1", storage.get_all_studies)
+        errors.append(caught.value)
+
+    def interrupted(server: Any) -> None:
+        asking.start()
+        assert opened[0].asked.wait(10)
+        raise KeyboardInterrupt
+
+    port = _free_port()
+    asking = threading.Thread(target=ask, args=[port])
+    monkeypatch.setattr("storage.proxy.open_database", open_away)
+    monkeypatch.setattr("storage.proxy.close", closed.append)
+    monkeypatch.setattr("grpc._server._Server.wait_for_termination", interrupted)
+    serve_proxy("postgresql://a/b", port=port, say=said.append)
+    assert opened[0].ended.wait(5), "gRPC's threads are waited for when the process ends"
+    assert closed == opened
+    asking.join(10)
+    assert len(errors) == 1, "who asked waits for the next proxy"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+def test_the_address_that_is_said_can_be_copied_to_other_machines(
+    host: str, served_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(server: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("grpc._server._Server.wait_for_termination", interrupted)
+    monkeypatch.setattr(socket, "gethostname", lambda: "db.example")
+    said: list[str] = []
+    serve_proxy(served_url, host=host, port=0, say=said.append)
+    name = "127.0.0.1" if host == "127.0.0.1" else "db.example"
+    assert said[0].startswith(f"The storage proxy is at {name}:")
+
+
 @pytest.mark.slow
 def test_a_proxy_that_is_away_is_waited_for(
     served_url: str, open_storage: Open, monkeypatch: pytest.MonkeyPatch
@@ -244,6 +381,32 @@ def test_a_proxy_that_is_away_is_waited_for(
         assert len(found) == 1
     finally:
         assert second.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("UNAVAILABLE", DatabaseUnreachableError),
+        ("DEADLINE_EXCEEDED", DatabaseUnreachableError),
+        ("CANCELLED", DatabaseUnreachableError),
+        ("UNKNOWN", DatabaseUnreadableError),
+    ],
+)
+def test_a_proxy_that_gives_no_answer_is_away_and_one_that_refuses_is_not(
+    code: str, kind: type[Exception]
+) -> None:
+    class Failed(grpc.RpcError):  # type: ignore[misc]
+        def code(self) -> Any:
+            return grpc.StatusCode[code]
+
+        def details(self) -> str:
+            return "said"
+
+    def ask() -> None:
+        raise Failed
+
+    with pytest.raises(kind):
+        _in_sentences("a:1", ask)
 
 
 def test_who_waited_in_vain_for_a_proxy_ends_instead_of_beginning_again() -> None:
