@@ -30,7 +30,7 @@ from storage.studies import load_study
 if TYPE_CHECKING:
     from postgresql import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own
+pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]  # Ray's own
 ray_cluster = pytest.importorskip("ray.cluster_utils", exc_type=ImportError)
 GcsClient = pytest.importorskip("ray._raylet", exc_type=ImportError).GcsClient
 
