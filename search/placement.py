@@ -37,7 +37,7 @@ class Placement:
         return enough and resources.get("GPU", 0) >= self.gpus_per_worker
 
 
-def place(before: Placement, told: Mapping[str, Any], storage: str | None) -> Placement:
+def choose_placement(before: Placement, told: Mapping[str, Any], storage: str | None) -> Placement:
     """Return where workers are to run, checked.
 
     Args:

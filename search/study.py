@@ -28,7 +28,7 @@ from search.inspecting import inspect, make_roles
 from search.objective.objective_file import BUILT_IN as OBJECTIVES
 from search.objective.objective_file import check_objective, read_objective, same_objective
 from search.page.front import Page, both
-from search.placement import Placement, place
+from search.placement import Placement, choose_placement
 from search.pool import Orders, run_pool
 from search.progress import Progress
 from search.pruning import DEFAULT_PRUNER
@@ -198,7 +198,7 @@ def launch(
     if artifacts:
         bucket_address(artifacts)  # likewise before a storage is made for it
     timeout_seconds = parse_duration(timeout) if timeout is not None else None
-    placement = place(
+    placement = choose_placement(
         Placement(),
         {
             "engine": engine,
@@ -353,7 +353,7 @@ def resume(
     if workers < 1:
         raise SettingError(f"--workers must be a whole number of at least 1; got {workers}.")
     seconds = parse_duration(timeout) if timeout is not None else settings.timeout_seconds
-    placement = place(
+    placement = choose_placement(
         settings.placement,
         {
             "engine": engine,

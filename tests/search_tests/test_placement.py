@@ -7,7 +7,7 @@ import pytest
 
 import search.placement
 from search.errors import SettingError
-from search.placement import Placement, place
+from search.placement import Placement, choose_placement
 
 SERVER = "postgresql://me:secret@db.example/searches"
 FILE = "sqlite:///dampen.db"
@@ -36,20 +36,20 @@ ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs 
 )
 def test_what_cannot_be_meant_is_refused(told: dict[str, Any], url: str, says: str) -> None:
     with pytest.raises(SettingError) as caught:
-        place(Placement(), told, url)
+        choose_placement(Placement(), told, url)
     assert str(caught.value).startswith(says)
 
 
 def test_without_ray_its_installation_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search.placement, "find_spec", lambda name: None)
     with pytest.raises(SettingError, match=r'pip install "dampen\[cluster\]"'):
-        place(Placement(), {"engine": "ray"}, FILE)
+        choose_placement(Placement(), {"engine": "ray"}, FILE)
 
 
 @ray
 def test_a_resume_goes_on_as_at_launch_but_for_what_is_told() -> None:
-    assert place(REMOTE, {"engine": None, "address": None}, SERVER) == REMOTE
-    changed = place(REMOTE, {"cpus_per_worker": 2.0, "on_interrupt": "detach"}, SERVER)
+    assert choose_placement(REMOTE, {"engine": None, "address": None}, SERVER) == REMOTE
+    changed = choose_placement(REMOTE, {"cpus_per_worker": 2.0, "on_interrupt": "detach"}, SERVER)
     assert changed.address == "auto"
     assert (changed.gpus_per_worker, changed.cpus_per_worker) == (0.5, 2.0)
     assert changed.detaches
@@ -57,5 +57,5 @@ def test_a_resume_goes_on_as_at_launch_but_for_what_is_told() -> None:
 
 @ray
 def test_another_engine_than_at_launch_begins_with_the_defaults() -> None:
-    assert place(REMOTE, {"engine": "local"}, SERVER) == Placement()
-    assert place(Placement(), {"engine": "ray"}, FILE) == Placement(engine="ray")
+    assert choose_placement(REMOTE, {"engine": "local"}, SERVER) == Placement()
+    assert choose_placement(Placement(), {"engine": "ray"}, FILE) == Placement(engine="ray")
