@@ -228,9 +228,21 @@ def test_a_node_that_dies_takes_no_trial_with_it(search: Search, cluster: Any) -
     assert len(search.workers()) == 6
     cluster.remove_node(lost, allow_graceful=False)
     _await(lambda: len(search.workers()) == 4)  # two wait for a place
+    search.succeed(process, 250)
+
+
+def test_a_study_grows_with_its_cluster(search: Search, cluster: Any) -> None:
+    process = search.start(
+        *(*QUICK, "--trials", "5000", "--engine", "ray", "--address", cluster.address),
+        *("--workers", "6"),
+    )
+    search.await_finished(10, process)
+    assert len(search.workers()) == 4
     another = _add_node(cluster)
     _await(lambda: len(search.workers()) == 6)
-    search.succeed(process, 250)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(30) == 130, search.stderr
+    assert (search.workers(), search.summary().counts.running) == ([], 0)
     cluster.remove_node(another)
 
 
