@@ -27,7 +27,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,10 +161,13 @@ def _connections(server: "PostgreSQL") -> int:
 def _cpu(pid: int) -> float:
     """Return the processor seconds of a process and all its children, also those that ended."""
     process = psutil.Process(pid)
+    living = 0.0
+    for child in process.children():
+        with suppress(psutil.NoSuchProcess):  # it ended meanwhile, and is counted below
+            times = child.cpu_times()
+            living += times.user + times.system
     own = process.cpu_times()
-    children = (child.cpu_times() for child in process.children())
-    ended = own.children_user + own.children_system
-    return own.user + own.system + ended + sum(each.user + each.system for each in children)
+    return living + own.user + own.system + own.children_user + own.children_system
 
 
 def _options() -> argparse.Namespace:
